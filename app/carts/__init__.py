@@ -1,0 +1,1 @@
+"""What did they pick: carts, their rules, and where they are kept."""

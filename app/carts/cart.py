@@ -1,0 +1,197 @@
+"""A cart as it is kept: frozen values, and the rules that need nothing but them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from app.errors import CartFull, IdempotencyConflict, QuantityLimit, TooManyKeyedChanges
+from app.money import Money
+
+RECEIPT_SECONDS: Final = 48 * 3600
+"""How long a keyed change is remembered, in seconds (identity rule 9)."""
+
+MAX_RECEIPTS: Final = 1000
+"""Keyed changes that one cart remembers; dropping one early would break the promise, so more are refused."""
+
+MAX_HISTORY: Final = 50
+"""Changes that a cart's history keeps."""
+
+_MAX_HISTORY_LINES: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """One product in a cart, with what was known when it was added (epoch seconds, one unit's price)."""
+
+    product_id: str
+    quantity: int
+    name: str
+    unit_price: Money
+    added_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """One line's quantity before and after; 0 is no line. `line` is the line that was taken away."""
+
+    product_id: str
+    before: int
+    after: int
+    line: CartLine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One save of a cart: which version it made, when (epoch seconds), by which tool, which lines."""
+
+    version: int
+    at: int
+    action: str
+    lines: tuple[LineChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A keyed change that was made. `key` and `call` are digests of the key and of what it asked for."""
+
+    key: str
+    call: str
+    at: int
+    lines: tuple[LineChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a cart may hold at most."""
+
+    quantity: int = 999
+    lines: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """One conversation's cart. Times are epoch seconds; `version` counts the saves."""
+
+    version: int
+    created_at: int
+    updated_at: int
+    expires_at: int
+    lines: tuple[CartLine, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    history: tuple[Change, ...] = ()
+
+    @classmethod
+    def empty(cls, now: int, ttl_seconds: int) -> "Cart":
+        return cls(version=0, created_at=now, updated_at=now, expires_at=now + ttl_seconds)
+
+    @property
+    def total_quantity(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    def expired(self, now: int) -> bool:
+        return self.expires_at <= now
+
+    def quantity(self, product_id: str) -> int:
+        """How many of a product are in the cart; 0 for none."""
+        return next((line.quantity for line in self.lines if line.product_id == product_id), 0)
+
+    def saved(
+        self,
+        action: str,
+        quantities: Mapping[str, int],
+        new_lines: Mapping[str, CartLine],
+        *,
+        now: int,
+        ttl_seconds: int,
+        limits: Limits,
+    ) -> "Cart":
+        """The next version: each product in `quantities` has that quantity, every other line stays.
+
+        `new_lines` gives what is known of products that aren't in the cart yet. A line of quantity 0 goes.
+        Lines keep their order; new ones come last. The expiry slides to `ttl_seconds` from `now`.
+
+        Raises:
+            QuantityLimit: a line would hold more than `limits.quantity`.
+            CartFull: there would be more lines than `limits.lines`, and more than there were.
+        """
+        changes = tuple(
+            LineChange(product_id, before, after, self._line(product_id) if before and not after else None)
+            for product_id, after in quantities.items()
+            if (before := self.quantity(product_id)) != after
+        )
+        for change in changes:
+            if change.after > limits.quantity and change.after > change.before:
+                raise too_many(change, limits)
+        kept = [
+            replace(line, quantity=quantities.get(line.product_id, line.quantity))
+            for line in self.lines
+            if quantities.get(line.product_id, line.quantity) > 0
+        ]
+        added = [
+            replace(new_lines[change.product_id], quantity=change.after)
+            for change in changes
+            if not change.before
+        ]
+        if added and len(kept) + len(added) > limits.lines:
+            raise CartFull(
+                f"The cart would have {len(kept) + len(added)} different products; the most is "
+                f"{limits.lines}. Take something out first, or keep the rest for another cart.",
+                limit=limits.lines,
+                lines=len(self.lines),
+            )
+        version = self.version + 1
+        return replace(
+            self,
+            version=version,
+            updated_at=now,
+            expires_at=now + ttl_seconds,
+            lines=(*kept, *added),
+            history=_bounded((*self.history, Change(version, now, action, changes))),
+        )
+
+    def receipt(self, key: str, call: str, now: int) -> Receipt | None:
+        """The receipt of an earlier change with this key, if there is one that still counts.
+
+        Raises `IdempotencyConflict` if the key was used for another change.
+        """
+        for receipt in self.receipts:
+            if receipt.key == key and receipt.at > now - RECEIPT_SECONDS:
+                if receipt.call != call:
+                    raise IdempotencyConflict
+                return receipt
+        return None
+
+    def with_receipt(self, key: str, call: str, now: int) -> "Cart":
+        """The same version, remembering that its last change was asked for with this key.
+
+        Raises `TooManyKeyedChanges` if 1,000 keys of the last 48 hours are remembered already.
+        """
+        kept = tuple(receipt for receipt in self.receipts if receipt.at > now - RECEIPT_SECONDS)
+        if len(kept) >= MAX_RECEIPTS:
+            raise TooManyKeyedChanges(
+                f"This cart had {MAX_RECEIPTS} keyed changes within 48 hours, which is the most it can "
+                "remember, so nothing was done. Send the change without an idempotency key."
+            )
+        return replace(self, receipts=(*kept, Receipt(key, call, now, self.history[-1].lines)))
+
+    def _line(self, product_id: str) -> CartLine | None:
+        return next((line for line in self.lines if line.product_id == product_id), None)
+
+
+def too_many(change: LineChange, limits: Limits) -> QuantityLimit:
+    """The error for a line that would hold more than a cart may."""
+    room = max(limits.quantity - change.before, 0)
+    return QuantityLimit(
+        f"{change.product_id} would be {change.after} in the cart; the most is {limits.quantity}. "
+        f"{change.before} are there now: add at most {room} more, or set the quantity.",
+        product_id=change.product_id,
+        in_cart=change.before,
+        limit=limits.quantity,
+    )
+
+
+def _bounded(history: Iterable[Change]) -> tuple[Change, ...]:
+    kept = list(history)[-MAX_HISTORY:]
+    while len(kept) > 1 and sum(len(change.lines) for change in kept) > _MAX_HISTORY_LINES:
+        del kept[0]
+    return tuple(kept)

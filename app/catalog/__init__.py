@@ -1,0 +1,1 @@
+"""What is for sale: products, where they come from, how they are found."""

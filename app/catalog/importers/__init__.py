@@ -1,0 +1,1 @@
+"""Readers of catalogue files, one module a format."""

@@ -1,0 +1,1 @@
+"""Who is asking: which conversation a request belongs to."""

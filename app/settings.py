@@ -1,0 +1,149 @@
+"""Settings: every `SHOP_…` variable, read once from the environment and `.env`."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import InvalidSetting
+from app.money import known_currency
+
+
+class Settings(BaseSettings):
+    """What an operator can set. `.env.example` lists the same with the same defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SHOP_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 in a container.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("SHOP_PORT", "PORT"),
+        description="The port to listen on (PORT is honoured too); 0 takes a free one.",
+    )
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Host names that clients may use besides loopback, separated by commas: shop.example.",
+    )
+    allowed_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Web origins that may call from a browser, separated by commas: https://shop.example.",
+    )
+    max_body_bytes: int = Field(65_536, ge=1024, description="The longest request body, in bytes.")
+
+    data_dir: Path = Field(Path("data"), description="The folder for carts and imported catalogues.")
+    catalog: Path | None = Field(
+        None,
+        description="A catalogue file, or a folder of them. Empty: what was imported, else the sample.",
+    )
+    currency: str = Field("ILS", description="ISO 4217 currency of catalogues that don't say theirs.")
+    base_url: str | None = Field(
+        None, description="The shop's address, for catalogues whose product addresses are relative."
+    )
+
+    carts_url: str = Field(
+        "sqlite:///carts.db",
+        description="Where carts are kept: sqlite:///FILE (a relative FILE is inside SHOP_DATA_DIR).",
+    )
+    cart_ttl_seconds: int = Field(
+        30 * 24 * 3600, ge=60, description="A cart is kept this long after its last change, in seconds."
+    )
+    max_quantity: int = Field(999, ge=1, le=1_000_000, description="The most of one product in a cart.")
+    max_lines: int = Field(100, ge=1, le=1000, description="The most different products in a cart.")
+
+    secret: str | None = Field(
+        None,
+        description="Makes cart_ids unguessable; at least 16 characters, the same on all replicas. "
+        "Empty: made at the first start and kept with the carts.",
+    )
+    session_fallback: Literal["handle", "shared", "refuse"] = Field(
+        "handle",
+        description="For clients that name no conversation: handle (a private cart, found again by its "
+        "cart_id), shared (one cart for all of them; for a server with one user), refuse.",
+    )
+    ignore_session_header: bool = Field(
+        False,
+        description="true where a gateway puts several users on one Mcp-Session-Id.",
+    )
+    min_session_id_length: int = Field(
+        3, ge=1, le=64, description="Shorter conversation ids are refused; raise it in production."
+    )
+
+    debug_tools: bool = Field(True, description="false takes the debug_session tool off.")
+    debug_others: bool = Field(True, description="false hides other sessions in debug_session.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
+
+    @field_validator("allowed_hosts", "allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: str | None) -> str | None:
+        if value is not None and len(value) < 16:
+            raise ValueError("must have at least 16 characters; `openssl rand -hex 32` makes a good one")
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _currency(cls, value: str) -> str:
+        if not known_currency(value):
+            raise ValueError("must be an ISO 4217 currency code such as ILS, EUR or USD")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with https:// or http://")
+        return value
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: `host` → `SHOP_HOST`."""
+    return f"SHOP_{name.upper()}"
+
+
+@cache
+def current_settings() -> Settings:
+    """The settings of this process, read at the first call.
+
+    Raises `InvalidSetting` with one sentence for each variable that can't be used.
+    """
+    return read_settings()
+
+
+def read_settings(**given: Any) -> Settings:
+    """Settings from the environment and `.env`, with `given` before them. Raises `InvalidSetting`."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise InvalidSetting(
+            " ".join(
+                f"{_named(str(problem['loc'][0]))}={problem['input']!r}: {_said(problem['msg'])}."
+                if problem["loc"][0] != "secret"
+                else f"SHOP_SECRET: {_said(problem['msg'])}."
+                for problem in error.errors(include_url=False)
+            )
+        ) from None
+
+
+def _named(location: str) -> str:
+    return location if location.isupper() else variable(location)
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")
