@@ -6,7 +6,7 @@ code in structured errors, logs and metrics.
 
 import logging
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from fastmcp.exceptions import ToolError
 
@@ -29,6 +29,10 @@ class ShopError(ToolError):
 
 class ProductNotFound(ShopError):
     """No store sells this product id (any more)."""
+
+
+class ProductUnavailable(ShopError):
+    """A store lists the product, but doesn't sell it just now."""
 
 
 class InvalidArguments(ShopError):

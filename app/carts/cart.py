@@ -81,8 +81,10 @@ class Cart:
     history: tuple[Change, ...] = ()
 
     @classmethod
-    def empty(cls, now: int, ttl_seconds: int) -> "Cart":
-        return cls(version=0, created_at=now, updated_at=now, expires_at=now + ttl_seconds)
+    def empty(cls, now: int, ttl_seconds: int, after: "Cart | None" = None) -> "Cart":
+        """A new cart; `after` is an expired one in whose place it comes, so that versions go on rising."""
+        version = after.version if after else 0
+        return cls(version=version, created_at=now, updated_at=now, expires_at=now + ttl_seconds)
 
     @property
     def total_quantity(self) -> int:
@@ -94,6 +96,19 @@ class Cart:
     def quantity(self, product_id: str) -> int:
         """How many of a product are in the cart; 0 for none."""
         return next((line.quantity for line in self.lines if line.product_id == product_id), 0)
+
+    def over_limit(self, product_id: str, after: int, limits: Limits) -> QuantityLimit | None:
+        """The error of a line that would hold more than a cart may; None if `after` is no such quantity."""
+        before = self.quantity(product_id)
+        if after <= limits.quantity or after <= before:
+            return None
+        return QuantityLimit(
+            f"{product_id} would be {after} in the cart; the most is {limits.quantity}. {before} are there "
+            f"now: add at most {max(limits.quantity - before, 0)} more.",
+            product_id=product_id,
+            in_cart=before,
+            limit=limits.quantity,
+        )
 
     def saved(
         self,
@@ -120,8 +135,8 @@ class Cart:
             if (before := self.quantity(product_id)) != after
         )
         for change in changes:
-            if change.after > limits.quantity and change.after > change.before:
-                raise too_many(change, limits)
+            if (error := self.over_limit(change.product_id, change.after, limits)) is not None:
+                raise error
         kept = [
             replace(line, quantity=quantities.get(line.product_id, line.quantity))
             for line in self.lines
@@ -176,18 +191,6 @@ class Cart:
 
     def _line(self, product_id: str) -> CartLine | None:
         return next((line for line in self.lines if line.product_id == product_id), None)
-
-
-def too_many(change: LineChange, limits: Limits) -> QuantityLimit:
-    """The error for a line that would hold more than a cart may."""
-    room = max(limits.quantity - change.before, 0)
-    return QuantityLimit(
-        f"{change.product_id} would be {change.after} in the cart; the most is {limits.quantity}. "
-        f"{change.before} are there now: add at most {room} more, or set the quantity.",
-        product_id=change.product_id,
-        in_cart=change.before,
-        limit=limits.quantity,
-    )
 
 
 def _bounded(history: Iterable[Change]) -> tuple[Change, ...]:

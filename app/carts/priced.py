@@ -1,0 +1,168 @@
+"""A cart as it is shown: with today's prices, totals, and what changed since things were added.
+
+These classes are the published result of the cart tools; their fields' descriptions are read by models.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.carts.cart import Cart, CartLine, LineChange
+from app.carts.handle import CartId
+from app.catalog.catalog import Catalog
+from app.money import Money
+
+
+class Amount(BaseModel):
+    """An amount of money."""
+
+    model_config = ConfigDict(frozen=True)
+
+    amount: Annotated[int, Field(description="Integer minor units: agorot, cents.")]
+    currency: Annotated[str, Field(description="ISO 4217 code.")]
+    text: Annotated[str, Field(description="As people write it; show this.")]
+
+    @classmethod
+    def of(cls, money: Money, locale: str) -> "Amount":
+        return cls(amount=money.amount, currency=money.currency, text=money.text(locale))
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
+class PricedLine(BaseModel):
+    """One product in the cart."""
+
+    product_id: str
+    store: str
+    name: str
+    quantity: int
+    unit_price: Annotated[Amount, Field(description="Of one, today; what it was when added if unavailable.")]
+    subtotal: Annotated[Amount, Field(description="unit_price × quantity.")]
+    url: str | None = None
+    image: str | None = None
+    available: Annotated[
+        bool, Field(description="false: the shop doesn't sell it now; it isn't in any total.")
+    ] = True
+    price_was: Annotated[
+        Amount | None, Field(description="Of one, when it was added; only if the price changed since.")
+    ] = None
+
+
+class StoreSubtotal(BaseModel):
+    """What the available lines of one store come to."""
+
+    store: str
+    subtotal: Amount
+
+
+class CartView(BaseModel):
+    """The whole cart of this conversation after the call."""
+
+    cart_id: Annotated[
+        str | None,
+        Field(description="The cart's handle. Pass it on later calls if this client names no conversation."),
+    ]
+    version: Annotated[int, Field(description="Counts the changes of this cart; 0 is a cart not begun.")]
+    lines: list[PricedLine]
+    total_quantity: Annotated[int, Field(description="All pieces, also of lines that aren't available.")]
+    subtotals: Annotated[list[StoreSubtotal], Field(description="Per store, before delivery and discounts.")]
+    totals: Annotated[
+        list[Amount], Field(description="One per currency; unlike currencies are never summed.")
+    ]
+    expires_at: Annotated[
+        str | None, Field(description="ISO 8601, UTC: the cart is dropped then, unless it is changed before.")
+    ]
+
+
+class QuantityChange(BaseModel):
+    """A line's quantity before and after a change; 0 means that it isn't in the cart."""
+
+    product_id: str
+    product: Annotated[str, Field(description="The product's name.")]
+    before: int
+    after: int
+
+
+class ChangedLine(CartView):
+    """The whole cart after a change of one line."""
+
+    change: QuantityChange
+    already_applied: Annotated[
+        bool, Field(description="true: a retry of a change that was made before; nothing was done again.")
+    ] = False
+
+
+class ChangedCart(CartView):
+    """The whole cart after a change of several lines."""
+
+    changes: list[QuantityChange]
+    already_applied: Annotated[
+        bool, Field(description="true: a retry of a change that was made before; nothing was done again.")
+    ] = False
+
+
+def no_cart() -> CartView:
+    """What a caller sees that has no cart yet."""
+    return CartView(
+        cart_id=None, version=0, lines=[], total_quantity=0, subtotals=[], totals=[], expires_at=None
+    )
+
+
+def price(cart: Cart | None, cart_id: CartId, catalog: Catalog) -> CartView:
+    """The cart with today's prices. A product that left the catalogue keeps what was known of it."""
+    if cart is None:
+        return no_cart().model_copy(update={"cart_id": cart_id})
+    lines = [_line(line, catalog) for line in cart.lines]
+    subtotals: dict[tuple[str, str], Money] = {}
+    totals: dict[str, Money] = {}
+    for line in lines:
+        if line.available:
+            money = line.subtotal.money
+            place = (line.store, money.currency)
+            subtotals[place] = subtotals[place] + money if place in subtotals else money
+            totals[money.currency] = totals[money.currency] + money if money.currency in totals else money
+    return CartView(
+        cart_id=cart_id,
+        version=cart.version,
+        lines=lines,
+        total_quantity=cart.total_quantity,
+        subtotals=[
+            StoreSubtotal(store=store, subtotal=Amount.of(money, catalog.locale_of(store)))
+            for (store, _), money in subtotals.items()
+        ],
+        totals=[Amount.of(money, catalog.locale) for money in totals.values()],
+        expires_at=datetime.fromtimestamp(cart.expires_at, UTC).isoformat().replace("+00:00", "Z"),
+    )
+
+
+def quantity_change(change: LineChange, cart: Cart, catalog: Catalog) -> QuantityChange:
+    """A change with the product's name, wherever that is still known."""
+    line = change.line or next((one for one in cart.lines if one.product_id == change.product_id), None)
+    product = catalog.get(change.product_id)
+    name = product.name if product else line.name if line else change.product_id
+    return QuantityChange(
+        product_id=change.product_id, product=name, before=change.before, after=change.after
+    )
+
+
+def _line(line: CartLine, catalog: Catalog) -> PricedLine:
+    product = catalog.get(line.product_id)
+    store = line.product_id.partition(":")[0]
+    locale = catalog.locale_of(store)
+    available = product is not None and product.available
+    unit_price = product.price if product else line.unit_price
+    return PricedLine(
+        product_id=line.product_id,
+        store=store,
+        name=product.name if product else line.name,
+        quantity=line.quantity,
+        unit_price=Amount.of(unit_price, locale),
+        subtotal=Amount.of(unit_price * line.quantity, locale),
+        url=product.url if product else None,
+        image=product.image if product else None,
+        available=available,
+        price_was=Amount.of(line.unit_price, locale) if unit_price != line.unit_price else None,
+    )

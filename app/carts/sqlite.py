@@ -1,0 +1,324 @@
+"""Carts in one SQLite file: durable when acknowledged, shared by every process that opens it.
+
+One thread writes. Whatever waits when it looks is put into one transaction, made durable by one sync
+(WAL, synchronous=FULL) and answered together, so that the event loop never waits for the disk and a busy
+shop pays for the disk once a batch. Reads go past the writer, on a connection of their own.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from app.carts.backend import CartSummary, Rule, decode, encode
+from app.carts.cart import Cart
+from app.carts.handle import CartKey, fingerprint
+from app.errors import InvalidSetting, StoreUnavailable
+
+log = logging.getLogger("agala.carts")
+
+_BATCH: Final = 512
+_BUSY_MS: Final = 5000
+
+# Each entry leads from the layout before it to the next; PRAGMA user_version counts them.
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE carts (
+        key BLOB NOT NULL PRIMARY KEY,
+        version INTEGER NOT NULL,
+        quantity INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        body BLOB NOT NULL
+    );
+    CREATE INDEX carts_by_update ON carts (updated_at);
+    CREATE INDEX carts_by_expiry ON carts (expires_at);
+    CREATE TABLE facts (name TEXT NOT NULL PRIMARY KEY, value) WITHOUT ROWID;
+    INSERT INTO facts VALUES ('carts', 0);
+    CREATE TRIGGER cart_made AFTER INSERT ON carts
+        BEGIN UPDATE facts SET value = value + 1 WHERE name = 'carts'; END;
+    CREATE TRIGGER cart_gone AFTER DELETE ON carts
+        BEGIN UPDATE facts SET value = value - 1 WHERE name = 'carts'; END;
+    """,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Work:
+    """Something for the writer: a change of a cart, or a statement of the keeper's own."""
+
+    answer: asyncio.Future[Any]
+    key: CartKey | None = None
+    rule: Rule | None = None
+    sql: str = ""
+    bindings: tuple[Any, ...] = ()
+
+
+class SqliteCarts:
+    """A `CartBackend` in a SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, making it and its folder where they are missing.
+
+        Raises `InvalidSetting` if it can't be opened, can't be written or is something else.
+        """
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with _alone(path):
+                self._writer = _connect(path)
+                self._reader = _connect(path)
+            self._reader.execute("PRAGMA query_only = 1")
+        except (OSError, apsw.Error) as error:
+            raise InvalidSetting(
+                f"SHOP_CARTS_URL: carts can't be kept in {path}: {error}. Name a file that this user may "
+                "write and that holds nothing else."
+            ) from error
+        self._work: SimpleQueue[_Work | None] = SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._write_all, name="carts-writer", daemon=True)
+        self._thread.start()
+
+    async def load(self, key: CartKey) -> Cart | None:
+        try:
+            return _current(self._reader, key)
+        except apsw.Error as error:
+            raise StoreUnavailable(str(error)) from error
+
+    async def change(self, key: CartKey, rule: Rule) -> Cart:
+        cart: Cart = await self._submit(_Work(self._future(), key=key, rule=rule))
+        return cart
+
+    async def count(self, now: int) -> int:
+        rows = self._read(
+            "SELECT (SELECT value FROM facts WHERE name = 'carts')"
+            " - (SELECT count(*) FROM carts WHERE expires_at <= ?)",
+            (now,),
+        )
+        return int(rows[0][0])
+
+    async def latest(self, limit: int, now: int) -> list[CartSummary]:
+        rows = self._read(
+            "SELECT key, quantity FROM carts INDEXED BY carts_by_update WHERE expires_at > ?"
+            " ORDER BY updated_at DESC LIMIT ?",
+            (now, limit),
+        )
+        return [CartSummary(CartKey(key), quantity) for key, quantity in rows]
+
+    async def sweep(self, before: int, limit: int) -> int:
+        gone: Sequence[Any] = await self._submit(
+            _Work(
+                self._future(),
+                sql="DELETE FROM carts WHERE key IN"
+                " (SELECT key FROM carts WHERE expires_at < ? ORDER BY expires_at LIMIT ?) RETURNING 1",
+                bindings=(before, limit),
+            )
+        )
+        return len(gone)
+
+    async def secret(self) -> bytes:
+        await self._submit(
+            _Work(
+                self._future(),
+                sql="INSERT INTO facts VALUES ('secret', ?) ON CONFLICT DO NOTHING",
+                bindings=(secrets.token_bytes(32),),
+            )
+        )
+        return bytes(self._read("SELECT value FROM facts WHERE name = 'secret'")[0][0])
+
+    async def ping(self) -> None:
+        if not self._thread.is_alive():
+            raise StoreUnavailable("the writer has stopped")
+        self._read("SELECT value FROM facts WHERE name = 'carts'")
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._work.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._reader.close()
+        self._writer.close()
+
+    def _read(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            return list(self._reader.execute(sql, bindings))
+        except apsw.Error as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def _future(self) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().create_future()
+
+    async def _submit(self, work: _Work) -> Any:
+        if self._closed:
+            raise StoreUnavailable("closed")
+        self._work.put(work)
+        return await work.answer
+
+    # From here on: the writer's thread.
+
+    def _write_all(self) -> None:
+        while True:
+            first = self._work.get()
+            if first is None:
+                return
+            batch, last = self._batch(first)
+            self._commit(batch)
+            if last:
+                return
+
+    def _batch(self, first: _Work) -> tuple[list[_Work], bool]:
+        """All that waits, up to a bound; and whether the end was among it."""
+        batch = [first]
+        while len(batch) < _BATCH and not self._work.empty():
+            work = self._work.get()
+            if work is None:
+                return batch, True
+            batch.append(work)
+        return batch, False
+
+    def _commit(self, batch: Sequence[_Work]) -> None:
+        """One transaction for the batch. Nobody is answered before it is on the disk."""
+        results: list[object] = []
+        try:
+            with _transaction(self._writer):
+                changed: dict[CartKey, Cart | None] = {}
+                results = [self._do(work, changed) for work in batch]
+        except apsw.Error as error:
+            log.error("carts were not written: %s", error)
+            results = [StoreUnavailable(str(error)) for _ in batch]
+        except BaseException as error:  # the thread must outlive whatever this was, and say it
+            log.exception("carts were not written")
+            results = [StoreUnavailable(type(error).__name__) for _ in batch]
+        _answer(batch, results)
+
+    def _do(self, work: _Work, changed: dict[CartKey, Cart | None]) -> object:
+        if work.key is None or work.rule is None:
+            return list(self._writer.execute(work.sql, work.bindings))
+        try:
+            if work.key not in changed:
+                changed[work.key] = _current(self._writer, work.key)
+            cart = changed[work.key]
+            after = work.rule(cart)
+        except apsw.CorruptError as error:
+            return _damaged(work.key, error)
+        except Exception as error:  # whatever a rule raises is for its caller
+            return error
+        if after is not cart:
+            self._put(work.key, after)
+            changed[work.key] = after
+        return after
+
+    def _put(self, key: CartKey, cart: Cart) -> None:
+        self._writer.execute(
+            "INSERT INTO carts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+            " version = excluded.version, quantity = excluded.quantity, updated_at = excluded.updated_at,"
+            " expires_at = excluded.expires_at, body = excluded.body",
+            (key, cart.version, cart.total_quantity, cart.updated_at, cart.expires_at, encode(cart)),
+        )
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes from opening the file meanwhile: SQLite's own waiting doesn't cover the switch
+    to WAL, so that of several that start together on an empty file some would fail."""
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _connect(path: Path) -> apsw.Connection:
+    made = not path.exists()
+    db = apsw.Connection(str(path))
+    db.set_busy_timeout(_BUSY_MS)
+    if made:
+        path.chmod(0o600)
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "cache_size = -65536",
+        "mmap_size = 268435456",
+        "temp_store = MEMORY",
+        "journal_size_limit = 67108864",
+        "trusted_schema = 0",
+    ):
+        db.execute(f"PRAGMA {pragma}")
+    with _transaction(db):
+        _migrate(db, path)
+    return db
+
+
+def _current(db: apsw.Connection, key: CartKey) -> Cart | None:
+    """Raises `StoreUnavailable` if the cart is there but can't be read: others can."""
+    for row in db.execute("SELECT body FROM carts WHERE key = ?", (key,)):
+        try:
+            return decode(row[0])
+        except ValueError as error:
+            raise _damaged(key, error) from error
+    return None
+
+
+def _damaged(key: CartKey, error: Exception) -> StoreUnavailable:
+    log.error("cart %s is damaged: %s", fingerprint(key), error)
+    return StoreUnavailable(f"cart {fingerprint(key)} is damaged")
+
+
+def _migrate(db: apsw.Connection, path: Path) -> None:
+    have = int(db.pragma("user_version"))
+    if have > len(_MIGRATIONS):
+        raise InvalidSetting(
+            f"SHOP_CARTS_URL: {path} was written by a newer version of this server (layout {have}, this "
+            f"one knows {len(_MIGRATIONS)}). Use that version, or name another file."
+        )
+    if have == 0 and list(db.execute("SELECT 1 FROM sqlite_schema LIMIT 1")):
+        raise InvalidSetting(
+            f"SHOP_CARTS_URL: {path} is a SQLite file with something else in it. Name another file."
+        )
+    for migration in _MIGRATIONS[have:]:
+        db.execute(migration)
+    if have < len(_MIGRATIONS):
+        db.pragma("user_version", len(_MIGRATIONS))
+
+
+@contextlib.contextmanager
+def _transaction(db: apsw.Connection) -> Iterator[None]:
+    """Take the write lock first, so that what is read in it is what is changed."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _answer(batch: Sequence[_Work], results: Sequence[object]) -> None:
+    """Answer everybody of a batch, waking each event loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], object]]] = {}
+    for work, result in zip(batch, results, strict=True):
+        by_loop.setdefault(work.answer.get_loop(), []).append((work.answer, result))
+    for loop, answers in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, answers)
+
+
+def _settle(answers: Sequence[tuple[asyncio.Future[Any], object]]) -> None:
+    for future, result in answers:
+        if future.done():
+            continue  # the caller went away; what it asked for is done all the same
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

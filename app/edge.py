@@ -1,0 +1,127 @@
+"""What a request passes before it reaches MCP: a cap on its body, one spelling of the path, POST only."""
+
+import logging
+from typing import Final
+
+from pydantic_core import from_json, to_json
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.sessions.hosts import SESSION_HEADER
+from app.sessions.middleware import SCOPE_KEY
+
+log = logging.getLogger("agala.http")
+
+_MISDIRECTED: Final = 421
+_FORBIDDEN: Final = 403
+
+
+class Edge:
+    """Around the MCP application at `path`.
+
+    The body is read whole, so that what MCP misreads (`_meta` beside `params`) can be read again, and is
+    refused with 413 beyond `max_body_bytes`. GET and DELETE answer 405: there is no stream to open and no
+    session to end, so they cost nothing and lose no cart (identity rule 11).
+    """
+
+    def __init__(self, app: ASGIApp, path: str, max_body_bytes: int) -> None:
+        self._app = app
+        self._path = path
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["path"] == self._path + "/":
+            scope = {**scope, "path": self._path, "raw_path": self._path.encode()}
+        if scope["path"] != self._path or scope["method"] == "OPTIONS":
+            await self._app(scope, receive, send)
+        elif scope["method"] != "POST":
+            response = PlainTextResponse("Use POST.\n", 405, {"Allow": "POST"})
+            await response(scope, receive, send)
+        else:
+            await self._post(scope, receive, send)
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await self._body(Headers(scope=scope), receive)
+        if body is None:
+            text = f"The body is longer than {self._max_body_bytes} bytes. Send less in one call.\n"
+            await PlainTextResponse(text, 413, {"Connection": "close"})(scope, receive, send)
+            return
+        shared: dict[str, object] = {"body": body}
+        readable = _Readable(send)
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return unread.pop() if unread else await receive()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if isinstance(session_id := shared.get("session_id"), str):
+                    MutableHeaders(scope=message)[SESSION_HEADER] = session_id
+                if message["status"] in {_MISDIRECTED, _FORBIDDEN}:
+                    log.warning(
+                        "a request was turned away for its Host or Origin header: if it was yours, name the "
+                        "host in SHOP_ALLOWED_HOSTS, or the web page's origin in SHOP_ALLOWED_ORIGINS"
+                    )
+            await readable.send(message)
+
+        await self._app({**scope, SCOPE_KEY: shared}, replay, answer)
+
+    async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
+        """The whole body; None if it is too long, which is noticed as early as it can be."""
+        if headers.get("content-length", "0").isdecimal() and (
+            int(headers.get("content-length", "0")) > self._max_body_bytes
+        ):
+            return None
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return b"".join(parts)  # the client went away: what follows notices it too
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self._max_body_bytes:
+                return None
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+
+class _Readable:
+    """Sends an answer on with its letters as letters.
+
+    The SDK writes modern answers with every Hebrew letter as six ASCII characters (`\\u05e7`). Written as
+    UTF-8 they take two, and a person who looks at the wire can read them.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_json(message):
+            self._start = message  # its content-length isn't known yet
+            return
+        if self._start is not None and message["type"] == "http.response.body":
+            start, self._start = self._start, None
+            if not message.get("more_body", False):
+                message = {**message, "body": _unescaped(message.get("body", b""))}
+                MutableHeaders(scope=start)["content-length"] = str(len(message["body"]))
+            await self._send(start)
+        await self._send(message)
+
+
+def _is_json(start: Message) -> bool:
+    return Headers(raw=start["headers"]).get("content-type", "").startswith("application/json")
+
+
+def _unescaped(body: bytes) -> bytes:
+    if b"\\u" not in body:
+        return body
+    try:
+        return to_json(from_json(body))
+    except ValueError:  # half of a surrogate pair: no UTF-8 can say that
+        return body

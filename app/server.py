@@ -1,0 +1,96 @@
+"""Everything put together: the MCP server with its tools, and the web application around it.
+
+`uvicorn app.server:app` serves it; `fastmcp run app/server.py` takes `mcp` from here. A request to /mcp
+goes through `Edge` and FastMCP's Host check to SessionMiddleware (app/sessions), a tool (app/tools) and
+CartStore (app/carts). `mcp` is made in app/shop.py: FastMCP's commands load this file as a second module,
+and a server made here would exist twice.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from app.edge import Edge
+from app.errors import StoreUnavailable
+from app.sessions.hosts import SESSION_HEADER
+from app.settings import Settings, current_settings
+from app.shop import mcp, open_now
+from app.tools import cart, debug, search
+
+__all__ = ["app", "cart", "create_app", "debug", "mcp", "search"]
+
+MCP_PATH: Final = "/mcp"
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The ASGI application: /mcp for clients, /healthz and /readyz for whoever runs it."""
+    mcp_app = mcp.http_app(
+        path=MCP_PATH,
+        stateless_http=True,
+        json_response=True,
+        host_origin_protection="auto",
+        allowed_hosts=settings.allowed_hosts or None,
+        allowed_origins=settings.allowed_origins or None,
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with mcp_app.lifespan(mcp_app):
+            yield
+
+    return Starlette(
+        routes=[
+            # Outside of the Host check: orchestrators ask by address.
+            Route("/healthz", _healthz),
+            Route("/readyz", _readyz),
+            Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes)),
+        ],
+        middleware=_cors(settings),
+        lifespan=lifespan,
+    )
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    if not settings.allowed_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["POST"],
+            allow_headers=[
+                *("accept", "authorization", "content-type", "last-event-id"),
+                *("mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"),
+            ],
+            expose_headers=[SESSION_HEADER],
+        )
+    ]
+
+
+async def _healthz(_: Request) -> JSONResponse:
+    """The process is up."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _readyz(_: Request) -> JSONResponse:
+    """The catalogue is loaded and the carts answer; else 503 with the reason."""
+    shop = open_now()
+    if shop is None:
+        return JSONResponse({"status": "unavailable", "reason": "the shop isn't open yet"}, 503)
+    if not len(shop.catalog):
+        return JSONResponse({"status": "unavailable", "reason": "the catalogue has no products"}, 503)
+    try:
+        await shop.backend.ping()
+    except StoreUnavailable as error:
+        return JSONResponse({"status": "unavailable", "reason": f"carts: {error.reason}"}, 503)
+    return JSONResponse({"status": "ok", "products": len(shop.catalog)})
+
+
+app: Final = create_app(current_settings())

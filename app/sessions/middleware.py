@@ -1,0 +1,124 @@
+"""SessionMiddleware: resolves whose cart a call is about, before the tool runs."""
+
+import json
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+import mcp_types
+from fastmcp import Context
+from fastmcp.server.dependencies import get_access_token, get_http_request
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools import ToolResult
+from starlette.requests import Request
+
+from app.errors import ShopError
+from app.sessions.hosts import HEADERS
+from app.sessions.resolver import Evidence
+from app.sessions.session import Recognition, Session
+
+log = logging.getLogger("agala.sessions")
+
+SCOPE_KEY: Final = "agala"
+"""Where the ASGI outside and this middleware leave things for each other in a request's scope."""
+
+_STATE: Final = "session"
+
+
+class SessionMiddleware(Middleware):
+    """Puts the session of each tool call where `session_of` finds it, and names legacy clients theirs."""
+
+    async def on_initialize(
+        self,
+        context: MiddlewareContext[mcp_types.InitializeRequest],
+        call_next: CallNext[mcp_types.InitializeRequest, mcp_types.InitializeResult | None],
+    ) -> mcp_types.InitializeResult | None:
+        """Give a client of the handshake era a random `Mcp-Session-Id`; nothing is kept for it."""
+        result = await call_next(context)
+        request = _request()
+        if request is not None and SCOPE_KEY in request.scope:
+            request.scope[SCOPE_KEY]["session_id"] = secrets.token_urlsafe(24)
+        return result
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[mcp_types.CallToolRequestParams],
+        call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        ctx = context.fastmcp_context
+        assert ctx is not None  # noqa: S101 - FastMCP gives a call its context
+        session: Session | ShopError
+        try:
+            session = ctx.lifespan_context["shop"].resolver.resolve(_evidence(ctx, context.message))
+        except ShopError as error:
+            # A tool that needs no cart is answered all the same; session_of raises it for the others.
+            session = error
+        await ctx.set_state(_STATE, session, serializable=False)
+        return await call_next(context)
+
+
+async def resolved(ctx: Context) -> Session | ShopError | None:
+    """What this call was resolved to; None if it never came so far."""
+    outcome = await ctx.get_state(_STATE)
+    return outcome if isinstance(outcome, Session | ShopError) else None
+
+
+async def session_of(ctx: Context) -> Session:
+    """The session of this call. Raises what resolving it raised."""
+    session = await resolved(ctx)
+    if isinstance(session, ShopError):
+        raise session
+    if session is None:
+        raise RuntimeError("a tool ran without SessionMiddleware")
+    if session.recognition is Recognition.NOTHING:
+        log.warning("no session id came with this call: its cart can only be found by its cart_id")
+    elif session.recognition is Recognition.SHARED:
+        log.warning("no session id came with this call: it shares the cart 'default' with all such calls")
+    return session
+
+
+def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
+    arguments = call.arguments or {}
+    request = _request()
+    meta = ctx.request_context.meta if ctx.request_context else None
+    return Evidence(
+        principal=_principal(),
+        meta=meta if isinstance(meta, Mapping) else {},
+        outer_meta=lambda: _outer_meta(request),
+        headers=_headers(request),
+        cart_id=arguments.get("cart_id"),
+        idempotency_key=arguments.get("idempotency_key"),
+    )
+
+
+def _request() -> Request | None:
+    try:
+        return get_http_request()
+    except RuntimeError:  # not over HTTP
+        return None
+
+
+def _headers(request: Request | None) -> Mapping[str, tuple[str, ...]]:
+    if request is None:
+        return {}
+    return {name.lower(): values for name in HEADERS if (values := tuple(request.headers.getlist(name)))}
+
+
+def _principal() -> str | None:
+    """Who a verified token says is calling. Subjects are unique only together with their issuer."""
+    token = get_access_token()
+    if token is None:
+        return None
+    claims = token.claims or {}
+    return json.dumps([claims.get("iss"), claims.get("sub") or token.client_id])
+
+
+def _outer_meta(request: Request | None) -> Mapping[str, Any]:
+    """The `_meta` that some clients put beside `params` instead of inside."""
+    body = request.scope.get(SCOPE_KEY, {}).get("body", b"") if request is not None else b""
+    if body.count(b'"_meta"') == 0:
+        return {}
+    message = json.loads(body)
+    meta = message.get("_meta") if isinstance(message, dict) else None
+    return meta if isinstance(meta, Mapping) else {}

@@ -1,0 +1,225 @@
+"""From what a request carries to the session it belongs to: the rules of docs/sessions.md, in order."""
+
+import hashlib
+import hmac
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from app.carts.handle import CartId, derived_cart_id, parse_cart_id
+from app.errors import BadConversationId, ConversationRequired, InvalidIdempotencyKey, OtherCart
+from app.sessions.hosts import (
+    CONVERSATION_KEYS,
+    IDEMPOTENCY_META,
+    MAX_ID_LENGTH,
+    PLACEHOLDER_MARKS,
+    PLACEHOLDERS,
+    SESSION_HEADER,
+)
+from app.sessions.session import ANONYMOUS, Recognition, Session
+
+Fallback = Literal["handle", "shared", "refuse"]
+
+_ABSENT: Final = object()
+_MAX_KEY_LENGTH: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a request carries that may identify it, unchecked.
+
+    `headers` gives all values of a header by its name in lower case. `outer_meta` reads the `_meta` that
+    some clients misplace beside `params`; it is asked for only if `meta` names no conversation.
+    """
+
+    principal: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    outer_meta: Callable[[], Mapping[str, Any]] = dict
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cart_id: object = None
+    idempotency_key: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A conversation id as a request claims it, and where it stood."""
+
+    kind: str
+    source: str
+    value: str
+
+
+class Resolver:
+    """Turns evidence into a session. `secret` must be the same on all replicas."""
+
+    def __init__(
+        self,
+        secret: bytes,
+        *,
+        fallback: Fallback = "handle",
+        ignore_session_header: bool = False,
+        min_id_length: int = 3,
+    ) -> None:
+        self._secret = secret
+        self._fallback = fallback
+        self._ignore_session_header = ignore_session_header
+        self._min_id_length = min_id_length
+
+    def resolve(self, evidence: Evidence) -> Session:
+        """The session of a request.
+
+        Raises:
+            BadConversationId: what stands where an id should be can't be one, or two places differ.
+            InvalidCartId: the `cart_id` argument isn't a handle.
+            OtherCart: the `cart_id` isn't the cart of the conversation that the request names.
+            ConversationRequired: nothing names a cart, and the operator turned such callers away.
+            InvalidIdempotencyKey: the key of a retry isn't usable as one.
+        """
+        owner = self._owner(evidence.principal)
+        key = _idempotency_key(evidence)
+        named = self._conversation(evidence)
+        handle = self._handle(evidence)
+        if named is not None:
+            session = self._derived(owner, named, key)
+            if handle is not None and handle != session.cart_id:
+                raise OtherCart
+            return session
+        if handle is not None:
+            return Session(
+                owner, handle, Recognition.HANDLE, "argument cart_id", conversation=None, idempotency_key=key
+            )
+        header = self._session_header(evidence)
+        if header is not None:
+            return self._derived(owner, header, key)
+        if self._fallback == "shared":
+            shared = derived_cart_id(self._secret, owner, "shared", "default")
+            return Session(owner, shared, Recognition.SHARED, "SHOP_SESSION_FALLBACK=shared", "default", key)
+        if self._fallback == "refuse":
+            raise ConversationRequired
+        return Session(owner, None, Recognition.NOTHING, "nothing", None, key)
+
+    def _owner(self, principal: str | None) -> str:
+        if principal is None:
+            return ANONYMOUS
+        return hmac.new(self._secret, principal.encode(), hashlib.sha256).hexdigest()
+
+    def _derived(self, owner: str, claim: _Claim, key: str | None) -> Session:
+        cart_id = derived_cart_id(self._secret, owner, claim.kind, claim.value)
+        return Session(owner, cart_id, Recognition.CONVERSATION, claim.source, claim.value, key)
+
+    def _conversation(self, evidence: Evidence) -> _Claim | None:
+        claim = next(self._meta_claims(evidence.meta, ""), None) or next(
+            self._meta_claims(evidence.outer_meta(), "top-level "), None
+        )
+        if claim is not None:
+            self._agrees(claim, evidence)
+            return claim
+        for key in CONVERSATION_KEYS:
+            if key.header and (value := _header(evidence, key.header)) is not None:
+                return _Claim(key.kind, f"header {key.header}", self._checked(value, f"header {key.header}"))
+        return None
+
+    def _meta_claims(self, meta: Mapping[str, Any], prefix: str) -> Iterator[_Claim]:
+        for key in CONVERSATION_KEYS:
+            for path in key.meta:
+                source = f"{prefix}_meta" + "".join(f'["{step}"]' for step in path)
+                value = _at(meta, path, source)
+                if value is not _ABSENT:
+                    yield _Claim(key.kind, source, self._checked(value, source))
+
+    def _agrees(self, claim: _Claim, evidence: Evidence) -> None:
+        """The host's own header, where it is sent too, must name the same conversation (rule 2)."""
+        header = next((key.header for key in CONVERSATION_KEYS if key.kind == claim.kind), None)
+        value = _header(evidence, header) if header else None
+        if value is not None and value != claim.value:
+            raise BadConversationId(
+                f"{claim.source} and header {header} name two different conversations, so it isn't known "
+                "which cart is meant. Send the same id in both, or only one of them."
+            )
+
+    def _session_header(self, evidence: Evidence) -> _Claim | None:
+        if self._ignore_session_header:
+            return None
+        value = _header(evidence, SESSION_HEADER)
+        if value is None:
+            return None
+        source = f"header {SESSION_HEADER}"
+        return _Claim("mcp-session-id", source, self._checked(value, source))
+
+    def _handle(self, evidence: Evidence) -> CartId | None:
+        if evidence.cart_id is None:
+            return None
+        # Not text: the tool's schema refuses it with better words than could be found here.
+        return parse_cart_id(evidence.cart_id) if isinstance(evidence.cart_id, str) else None
+
+    def _checked(self, value: object, source: str) -> str:
+        """`value` if it can be a conversation id (rule 7); a constant would open one cart for everybody."""
+        wrong = _wrong_with(value, self._min_id_length)
+        if wrong is not None:
+            raise BadConversationId(
+                f"{source} {wrong}, so no conversation can be told by it and no cart was opened. Send this "
+                "chat's own unique id there, or leave the field out."
+            )
+        assert isinstance(value, str)  # noqa: S101 - _wrong_with has seen to it
+        return value
+
+
+def _wrong_with(value: object, min_length: int) -> str | None:
+    """What keeps `value` from being a conversation id; None if nothing does."""
+    if not isinstance(value, str):
+        return "isn't a text"
+    if len(value) < min_length:
+        return f"is shorter than {min_length} characters"
+    if len(value) > MAX_ID_LENGTH:
+        return f"is longer than {MAX_ID_LENGTH:,} characters"
+    if any(c.isspace() or unicodedata.category(c)[0] in "CZ" for c in value):
+        return "has blanks or control characters"
+    folded = value.casefold().strip("<>[]()\"'")
+    if (
+        folded in PLACEHOLDERS
+        or any(mark in value for mark in PLACEHOLDER_MARKS)
+        or set(folded) <= {"0", "-"}
+    ):
+        return "is a placeholder"
+    return None
+
+
+def _at(meta: Mapping[str, Any], path: tuple[str, ...], source: str) -> object:
+    """The value at `path`, or _ABSENT. What stands in the way of a longer path can't be an id either."""
+    value: object = meta
+    for step in path:
+        if not isinstance(value, Mapping):
+            raise BadConversationId(
+                f"{source} can't be read: what stands there isn't an object. Leave it out."
+            )
+        if step not in value:
+            return _ABSENT
+        value = value[step]
+    return value
+
+
+def _header(evidence: Evidence, name: str) -> str | None:
+    """The one value of a header. Raises `BadConversationId` if it was sent twice with two values."""
+    values = set(evidence.headers.get(name.lower(), ()))
+    if len(values) > 1:
+        raise BadConversationId(f"Header {name} was sent with two different values. Send it once.")
+    return values.pop() if values else None
+
+
+def _idempotency_key(evidence: Evidence) -> str | None:
+    """The argument, else the first key in `_meta` (rule 9). Never the JSON-RPC id: clients repeat it."""
+    places = [("argument idempotency_key", evidence.idempotency_key)]
+    places += [
+        (f'_meta["{name}"]', evidence.meta[name]) for name in IDEMPOTENCY_META if name in evidence.meta
+    ]
+    for source, value in places:
+        if value is None:
+            continue
+        if not isinstance(value, str) or not 0 < len(value) <= _MAX_KEY_LENGTH or not value.isprintable():
+            raise InvalidIdempotencyKey(
+                f"{source} must be a text of 1 to {_MAX_KEY_LENGTH} printable characters. Nothing was "
+                "done: send a key that is unique to this change, or none."
+            )
+        return value
+    return None

@@ -1,0 +1,48 @@
+"""What one request resolves to: whose it is, and which cart."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.carts.handle import CartId, CartKey, cart_key, fingerprint
+
+ANONYMOUS = "anonymous"
+"""The owner of every cart whose caller isn't verified."""
+
+
+class Recognition(StrEnum):
+    """By what kind of thing a session was recognised."""
+
+    CONVERSATION = "conversation"
+    """An id that the host gives its conversation, or `Mcp-Session-Id`: the cart is derived from it."""
+    HANDLE = "handle"
+    """The `cart_id` argument: the cart must be there already."""
+    SHARED = "shared"
+    """Nothing, where the operator asked for one cart for all (`SHOP_SESSION_FALLBACK=shared`)."""
+    NOTHING = "nothing"
+    """Nothing: there is no cart yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who asks, and for which cart.
+
+    `owner` is the wall: a digest of the verified principal, or `anonymous`. `cart_id` is None only for
+    `Recognition.NOTHING`. `source` says in words where the id was found. `conversation` is the id as the
+    client sent it; it is for its own caller's eyes, never kept and never logged.
+    """
+
+    owner: str
+    cart_id: CartId | None
+    recognition: Recognition
+    source: str
+    conversation: str | None = None
+    idempotency_key: str | None = None
+
+    def key(self, cart_id: CartId) -> CartKey:
+        """Where this owner keeps the cart of that handle."""
+        return cart_key(self.owner, cart_id)
+
+    @property
+    def digest(self) -> str:
+        """Six characters for the log; `-` where there is no cart."""
+        return fingerprint(self.key(self.cart_id)) if self.cart_id else "-"

@@ -1,0 +1,151 @@
+"""`mcp`: the FastMCP server that the tools hang on, with all that a call needs while it runs."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastmcp import Context, FastMCP
+
+from app import __version__
+from app.calls import CallMiddleware
+from app.carts.backend import CartBackend
+from app.carts.cart import Limits
+from app.carts.open import open_carts
+from app.carts.store import CartStore
+from app.catalog.catalog import Catalog, open_catalog
+from app.catalog.importers.scraped import Defaults
+from app.errors import StoreUnavailable
+from app.logs import log_to_stderr
+from app.sessions.middleware import SessionMiddleware
+from app.sessions.resolver import Resolver
+from app.settings import Settings, current_settings
+
+log = logging.getLogger("agala")
+
+DEBUG_TAG: Final = "debug"
+"""The tag of tools that `SHOP_DEBUG_TOOLS=false` takes off."""
+
+INSTRUCTIONS: Final = """\
+Search a shop's products and keep a shopping cart for this conversation. Find products with search_products, \
+then use the product_id it gives in add_to_cart. Every answer shows the whole cart. If an answer says that \
+this client names no conversation, pass the cart_id it gives on every later call. Prices and names come \
+from the shop: never make one up."""
+
+_SWEEP_EVERY_SECONDS: Final = 60.0
+_SWEEP_BATCH: Final = 500
+_SWEEP_GRACE_SECONDS: Final = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What a call needs: opened once for a process, closed at its end."""
+
+    settings: Settings
+    catalog: Catalog
+    backend: CartBackend
+    carts: CartStore
+    resolver: Resolver
+
+
+_open: Shop | None = None
+
+
+def open_now() -> Shop | None:
+    """The shop of this process, while it is open."""
+    return _open
+
+
+@contextlib.asynccontextmanager
+async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
+    """Load the catalogue, open the carts, and tidy expired ones away while open.
+
+    Raises `InvalidSetting` or `ImportFailed`, in a sentence for the operator.
+    """
+    global _open  # noqa: PLW0603 - one shop a process, as there is one `mcp`
+    defaults = Defaults(currency=settings.currency, base_url=settings.base_url)
+    catalog = open_catalog(settings.catalog, settings.data_dir, defaults)
+    backend = await open_carts(settings.carts_url, settings.data_dir)
+    try:
+        secret = settings.secret.encode() if settings.secret else await backend.secret()
+        carts = CartStore(
+            backend,
+            catalog,
+            limits=Limits(quantity=settings.max_quantity, lines=settings.max_lines),
+            ttl_seconds=settings.cart_ttl_seconds,
+        )
+        resolver = Resolver(
+            secret,
+            fallback=settings.session_fallback,
+            ignore_session_header=settings.ignore_session_header,
+            min_id_length=settings.min_session_id_length,
+        )
+        _open = Shop(settings, catalog, backend, carts, resolver)
+        sweeper = asyncio.create_task(_sweep(backend), name="carts-sweeper")
+        try:
+            yield _open
+        finally:
+            _open = None
+            sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sweeper
+    finally:
+        await backend.close()
+
+
+async def _sweep(backend: CartBackend) -> None:
+    """Remove carts that expired a day ago, in small batches."""
+    while True:
+        await asyncio.sleep(_SWEEP_EVERY_SECONDS)
+        try:
+            while True:
+                before = int(time.time()) - _SWEEP_GRACE_SECONDS
+                if await backend.sweep(before, _SWEEP_BATCH) < _SWEEP_BATCH:
+                    break
+        except StoreUnavailable as error:
+            log.warning("expired carts were not removed: %s", error.reason)
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(server: FastMCP) -> AsyncIterator[dict[str, Any]]:
+    settings = current_settings()
+    log_to_stderr(settings.log_level)
+    (server.enable if settings.debug_tools else server.disable)(tags={DEBUG_TAG})
+    await _answer_schemas_directly(server)
+    if _open is not None:
+        yield {"shop": _open}
+        return
+    async with open_shop(settings) as shop:
+        yield {"shop": shop}
+
+
+async def _answer_schemas_directly(server: FastMCP) -> None:
+    """Spare every modern call a whole `tools/list`.
+
+    The SDK wants the schema of the tool that is called, to check `Mcp-Param-*` headers, and lists all
+    tools for it unless its server has `get_tool_input_schema` (python-sdk #3565). FastMCP doesn't set
+    it and has no public way to, so this is the one place that reaches for the SDK's server behind it;
+    tests/test_shop.py fails when it isn't effective.
+    """
+    schemas = {tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)}
+    server._mcp_server.get_tool_input_schema = schemas.get
+
+
+def shop_of(ctx: Context) -> Shop:
+    """The shop that serves this call."""
+    shop = ctx.lifespan_context["shop"]
+    assert isinstance(shop, Shop)  # noqa: S101 - the lifespan above put it there
+    return shop
+
+
+mcp: Final[FastMCP[Any]] = FastMCP(
+    "agala",
+    instructions=INSTRUCTIONS,
+    version=__version__,
+    lifespan=_lifespan,
+    middleware=[CallMiddleware(), SessionMiddleware()],
+    mask_error_details=True,
+)

@@ -1,0 +1,175 @@
+"""The tools that look at and change the cart of a conversation."""
+
+from typing import Annotated
+
+from fastmcp import Context
+from fastmcp.tools import ToolResult
+from mcp_types import ToolAnnotations
+from pydantic import BaseModel, Field, StringConstraints
+
+from app.carts.priced import CartView, ChangedCart, ChangedLine
+from app.sessions.middleware import session_of
+from app.sessions.session import Recognition, Session
+from app.shop import mcp, shop_of
+from app.tools.text import cart_text, change_text
+
+_Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+ProductId = Annotated[_Id, Field(description="As search_products gave it, for example agala-organic:1001.")]
+CartIdArgument = Annotated[
+    str | None,
+    Field(
+        description="The cart_id of an earlier answer. Needed only if an answer said that this client names "
+        "no conversation; else leave it out."
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Field(
+        description="Any text that is unique to this change. Sent again with the same arguments within 48 "
+        "hours, the change isn't made twice."
+    ),
+]
+Quantity = Annotated[int, Field(ge=1, description="How many pieces; at least 1, at most 999 in a cart.")]
+
+
+class Item(BaseModel):
+    """One product of a list, and how many of it."""
+
+    product_id: ProductId
+    quantity: Quantity = 1
+
+
+def _hints(
+    *, read_only: bool = False, destructive: bool = False, idempotent: bool = False
+) -> ToolAnnotations:
+    return ToolAnnotations(
+        read_only_hint=read_only,
+        destructive_hint=destructive,
+        idempotent_hint=idempotent,
+        open_world_hint=False,
+    )
+
+
+@mcp.tool(title="Add to cart", annotations=_hints(), output_schema=ChangedLine.model_json_schema())
+async def add_to_cart(
+    ctx: Context,
+    product_id: ProductId,
+    quantity: Quantity = 1,
+    cart_id: CartIdArgument = None,
+    idempotency_key: IdempotencyKey = None,
+) -> ToolResult:
+    """Put a product into this conversation's cart, on top of what is there.
+
+    Adding the same product again raises its quantity; other lines stay. The answer shows the quantity
+    before and after, and the whole cart. Calling it twice adds twice, unless both calls carry the same
+    idempotency_key: to correct a quantity use set_quantity. The cart is kept until the answer's expires_at,
+    and every change moves that further.
+    """
+    session = await session_of(ctx)
+    return _changed(ctx, session, await shop_of(ctx).carts.add(session, product_id, quantity))
+
+
+@mcp.tool(title="Add a list to cart", annotations=_hints(), output_schema=ChangedCart.model_json_schema())
+async def add_items_to_cart(
+    ctx: Context,
+    items: Annotated[list[Item], Field(min_length=1, max_length=50)],
+    cart_id: CartIdArgument = None,
+    idempotency_key: IdempotencyKey = None,
+) -> ToolResult:
+    """Put a whole list of products into this conversation's cart at once, all or nothing.
+
+    Quantities come on top of what is there; other lines stay. If any item can't be added, nothing is,
+    and the error names every such item. Calling it twice adds twice, unless both calls carry the same
+    idempotency_key.
+    """
+    session = await session_of(ctx)
+    asked = [(item.product_id, item.quantity) for item in items]
+    return _changed(ctx, session, await shop_of(ctx).carts.add_items(session, asked))
+
+
+@mcp.tool(
+    title="Set a quantity",
+    annotations=_hints(destructive=True, idempotent=True),
+    output_schema=ChangedLine.model_json_schema(),
+)
+async def set_quantity(
+    ctx: Context,
+    product_id: ProductId,
+    quantity: Annotated[int, Field(ge=0, description="Pieces in the cart afterwards; 0 takes it out.")],
+    cart_id: CartIdArgument = None,
+    idempotency_key: IdempotencyKey = None,
+) -> ToolResult:
+    """Make this conversation's cart hold exactly this many of a product.
+
+    0 takes the product out; a product that isn't in the cart is put in. Other lines stay. Safe to repeat.
+    """
+    session = await session_of(ctx)
+    return _changed(ctx, session, await shop_of(ctx).carts.set_quantity(session, product_id, quantity))
+
+
+@mcp.tool(
+    title="Remove from cart",
+    annotations=_hints(destructive=True),
+    output_schema=ChangedLine.model_json_schema(),
+)
+async def remove_from_cart(
+    ctx: Context,
+    product_id: ProductId,
+    quantity: Annotated[
+        int | None, Field(ge=1, description="How many pieces to take out; left out: all of them.")
+    ] = None,
+    cart_id: CartIdArgument = None,
+    idempotency_key: IdempotencyKey = None,
+) -> ToolResult:
+    """Take a product out of this conversation's cart, or so many pieces of it.
+
+    Other lines stay. A product that isn't in the cart is an error that lists what is. Calling it twice
+    with a quantity takes out twice, unless both calls carry the same idempotency_key.
+    """
+    session = await session_of(ctx)
+    return _changed(ctx, session, await shop_of(ctx).carts.remove(session, product_id, quantity))
+
+
+@mcp.tool(
+    title="View cart",
+    annotations=_hints(read_only=True, idempotent=True),
+    output_schema=CartView.model_json_schema(),
+)
+async def view_cart(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
+    """Show this conversation's cart: lines, today's prices, totals. Changes nothing.
+
+    A line whose price changed since it was added says what it was; a line that the shop no longer sells is
+    shown as not available and isn't summed.
+    """
+    session = await session_of(ctx)
+    view = await shop_of(ctx).carts.view(session)
+    return _result(cart_text(view, shop_of(ctx).catalog.locale), view)
+
+
+@mcp.tool(
+    title="Empty the cart",
+    annotations=_hints(destructive=True, idempotent=True),
+    output_schema=ChangedCart.model_json_schema(),
+)
+async def clear_cart(
+    ctx: Context, cart_id: CartIdArgument = None, idempotency_key: IdempotencyKey = None
+) -> ToolResult:
+    """Take everything out of this conversation's cart. Ask the shopper first. The cart itself stays."""
+    session = await session_of(ctx)
+    return _changed(ctx, session, await shop_of(ctx).carts.clear(session))
+
+
+def _changed(ctx: Context, session: Session, changed: ChangedLine | ChangedCart) -> ToolResult:
+    text = change_text(
+        [changed.change] if isinstance(changed, ChangedLine) else changed.changes,
+        changed,
+        shop_of(ctx).catalog.locale,
+        repeated=changed.already_applied,
+        named=session.recognition is not Recognition.NOTHING,
+    )
+    return _result(text, changed)
+
+
+def _result(text: str, answer: BaseModel) -> ToolResult:
+    return ToolResult(content=text, structured_content=answer.model_dump(mode="json"))

@@ -1,0 +1,86 @@
+"""The tool that shows a caller its own session, and of others only that they are there."""
+
+from typing import Annotated
+
+from fastmcp import Context
+from fastmcp.tools import ToolResult
+from mcp_types import ToolAnnotations
+from pydantic import BaseModel, Field
+
+from app.carts.handle import fingerprint
+from app.carts.priced import Amount, CartView
+from app.sessions.middleware import session_of
+from app.shop import DEBUG_TAG, mcp, shop_of
+from app.tools.cart import CartIdArgument
+
+_MOST_OTHERS = 10
+
+
+class OtherSession(BaseModel):
+    """Somebody else's session, as far as it may be shown."""
+
+    fingerprint: Annotated[str, Field(description="Tells sessions apart; opens nothing.")]
+    items: int
+
+
+class SessionReport(BaseModel):
+    """This call's session, and how many others there are."""
+
+    session_id: Annotated[str | None, Field(description="As this client sent it; null if it sent none.")]
+    recognised_by: Annotated[str, Field(description="Where in the call it was found.")]
+    cart_id: str | None
+    total_active_sessions: Annotated[int, Field(description="Sessions that have a cart.")]
+    items_in_cart: int
+    cart_totals: Annotated[list[Amount], Field(description="One per currency.")]
+    other_active_sessions: list[OtherSession]
+
+
+@mcp.tool(
+    title="Debug session",
+    tags={DEBUG_TAG},
+    annotations=ToolAnnotations(
+        read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+    ),
+    output_schema=SessionReport.model_json_schema(),
+)
+async def debug_session(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
+    """Show how this server recognised this conversation: its session id, where it was found, its cart_id.
+
+    For finding out why a cart isn't the expected one; a shopper doesn't need it. Of other sessions it shows
+    only a fingerprint and an item count. Changes nothing.
+    """
+    session = await session_of(ctx)
+    shop = shop_of(ctx)
+    view = await shop.carts.view(session)
+    active = await shop.carts.active(session, _MOST_OTHERS)
+    others = active.others if shop.settings.debug_others else ()
+    report = SessionReport(
+        session_id=session.conversation,
+        recognised_by=session.source,
+        cart_id=view.cart_id,
+        total_active_sessions=active.total,
+        items_in_cart=view.total_quantity,
+        cart_totals=view.totals,
+        other_active_sessions=[
+            OtherSession(fingerprint=fingerprint(other.key), items=other.total_quantity) for other in others
+        ],
+    )
+    return ToolResult(content=_text(report, view), structured_content=report.model_dump(mode="json"))
+
+
+def _text(report: SessionReport, view: CartView) -> str:
+    """In the shape that the first shop's debugging habits expect; English in every language."""
+    lines = [
+        "🔍 Session Debug Information",
+        f"Current Session ID: {report.session_id or 'none'}",
+        f"Recognised by: {report.recognised_by}",
+        f"Cart ID: {report.cart_id or 'none'}",
+        f"Total Active Sessions: {report.total_active_sessions}",
+        f"Items in Your Cart: {report.items_in_cart}",
+        f"Your Cart Total: {' + '.join(total.text for total in view.totals) or '0'}",
+        "Other Active Sessions:",
+    ]
+    lines += [
+        f"  - Session {other.fingerprint}...: {other.items} items" for other in report.other_active_sessions
+    ]
+    return "\n".join(lines if report.other_active_sessions else [*lines[:-1], "Other Active Sessions: none"])

@@ -1,0 +1,72 @@
+"""The short text of an answer, which a model reads beside the structured one."""
+
+from collections.abc import Sequence
+
+from app.carts.priced import CartView, PricedLine, QuantityChange
+from app.messages import say
+
+
+def cart_text(view: CartView, locale: str) -> str:
+    """The cart line by line, its totals, its handle."""
+    if not view.lines:
+        empty = "The cart is empty." if view.version else "There is no cart yet in this conversation."
+        return "\n".join([say(locale, empty), *_handle(view)])
+    lines = [text for line in view.lines for text in _line(line, locale)]
+    if len(view.subtotals) > 1:
+        lines += [
+            say(locale, "Subtotal at {store}: {amount}", store=one.store, amount=one.subtotal.text)
+            for one in view.subtotals
+        ]
+    lines += [say(locale, "Total: {amount}", amount=total.text) for total in view.totals]
+    return "\n".join([*lines, *_handle(view)])
+
+
+def change_text(
+    changes: Sequence[QuantityChange], view: CartView, locale: str, *, repeated: bool, named: bool
+) -> str:
+    """What was before and is after a change, then the cart. `named`: the cart is found without its handle."""
+    lines = [
+        say(
+            locale,
+            "{product}: was {before}, now {after} in the cart."
+            if change.before != change.after
+            else "{product}: nothing to change, {after} in the cart.",
+            product=change.product,
+            before=change.before,
+            after=change.after,
+        )
+        for change in changes
+    ]
+    if repeated:
+        lines.insert(0, say(locale, "This change was already made earlier; nothing was done again."))
+    if not named:
+        lines.append(
+            say(
+                locale,
+                "This client names no conversation: pass cart_id={cart_id} on every later call, or this "
+                "cart can't be found again.",
+                cart_id=view.cart_id,
+            )
+        )
+    return "\n".join([*lines, cart_text(view, locale)])
+
+
+def _line(line: PricedLine, locale: str) -> list[str]:
+    text = say(
+        locale,
+        "- {quantity} × {name} · {unit_price} = {subtotal} [{product_id}]"
+        if line.available
+        else "- {quantity} × {name} · not available now, not in the total [{product_id}]",
+        quantity=line.quantity,
+        name=line.name,
+        unit_price=line.unit_price.text,
+        subtotal=line.subtotal.text,
+        product_id=line.product_id,
+    )
+    if line.price_was is None:
+        return [text]
+    return [text, say(locale, "  (the price was {price} when it was added)", price=line.price_was.text)]
+
+
+def _handle(view: CartView) -> list[str]:
+    return [f"cart_id: {view.cart_id}"] if view.cart_id else []
