@@ -50,6 +50,8 @@ class Edge:
             text = f"The body is longer than {self._max_body_bytes} bytes. Send less in one call.\n"
             await PlainTextResponse(text, 413, {"Connection": "close"})(scope, receive, send)
             return
+        # Blanks around a field's value aren't part of it (RFC 9110 5.5); httptools leaves those behind it.
+        headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         shared: dict[str, object] = {"body": body}
         readable = _Readable(send)
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -68,7 +70,7 @@ class Edge:
                     )
             await readable.send(message)
 
-        await self._app({**scope, SCOPE_KEY: shared}, replay, answer)
+        await self._app({**scope, "headers": headers, SCOPE_KEY: shared}, replay, answer)
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The whole body; None if it is too long, which is noticed as early as it can be."""

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastmcp import Context
 from fastmcp.tools import ToolResult
-from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.carts.priced import CartView, ChangedCart, ChangedLine
 from app.sessions.middleware import session_of
 from app.sessions.session import Recognition, Session
 from app.shop import mcp, shop_of
+from app.tools.answer import READS, answer, hints, output_schema
 from app.tools.text import cart_text, change_text
 
 _Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -40,18 +40,7 @@ class Item(BaseModel):
     quantity: Quantity = 1
 
 
-def _hints(
-    *, read_only: bool = False, destructive: bool = False, idempotent: bool = False
-) -> ToolAnnotations:
-    return ToolAnnotations(
-        read_only_hint=read_only,
-        destructive_hint=destructive,
-        idempotent_hint=idempotent,
-        open_world_hint=False,
-    )
-
-
-@mcp.tool(title="Add to cart", annotations=_hints(), output_schema=ChangedLine.model_json_schema())
+@mcp.tool(title="Add to cart", annotations=hints(), output_schema=output_schema(ChangedLine))
 async def add_to_cart(
     ctx: Context,
     product_id: ProductId,
@@ -70,7 +59,7 @@ async def add_to_cart(
     return _changed(ctx, session, await shop_of(ctx).carts.add(session, product_id, quantity))
 
 
-@mcp.tool(title="Add a list to cart", annotations=_hints(), output_schema=ChangedCart.model_json_schema())
+@mcp.tool(title="Add a list to cart", annotations=hints(), output_schema=output_schema(ChangedCart))
 async def add_items_to_cart(
     ctx: Context,
     items: Annotated[list[Item], Field(min_length=1, max_length=50)],
@@ -90,8 +79,8 @@ async def add_items_to_cart(
 
 @mcp.tool(
     title="Set a quantity",
-    annotations=_hints(destructive=True, idempotent=True),
-    output_schema=ChangedLine.model_json_schema(),
+    annotations=hints(destructive=True, idempotent=True),
+    output_schema=output_schema(ChangedLine),
 )
 async def set_quantity(
     ctx: Context,
@@ -110,8 +99,8 @@ async def set_quantity(
 
 @mcp.tool(
     title="Remove from cart",
-    annotations=_hints(destructive=True),
-    output_schema=ChangedLine.model_json_schema(),
+    annotations=hints(destructive=True),
+    output_schema=output_schema(ChangedLine),
 )
 async def remove_from_cart(
     ctx: Context,
@@ -133,8 +122,8 @@ async def remove_from_cart(
 
 @mcp.tool(
     title="View cart",
-    annotations=_hints(read_only=True, idempotent=True),
-    output_schema=CartView.model_json_schema(),
+    annotations=READS,
+    output_schema=output_schema(CartView),
 )
 async def view_cart(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
     """Show this conversation's cart: lines, today's prices, totals. Changes nothing.
@@ -144,13 +133,13 @@ async def view_cart(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
     """
     session = await session_of(ctx)
     view = await shop_of(ctx).carts.view(session)
-    return _result(cart_text(view, shop_of(ctx).catalog.locale), view)
+    return answer(cart_text(view, shop_of(ctx).catalog.locale), view)
 
 
 @mcp.tool(
     title="Empty the cart",
-    annotations=_hints(destructive=True, idempotent=True),
-    output_schema=ChangedCart.model_json_schema(),
+    annotations=hints(destructive=True, idempotent=True),
+    output_schema=output_schema(ChangedCart),
 )
 async def clear_cart(
     ctx: Context, cart_id: CartIdArgument = None, idempotency_key: IdempotencyKey = None
@@ -168,8 +157,4 @@ def _changed(ctx: Context, session: Session, changed: ChangedLine | ChangedCart)
         repeated=changed.already_applied,
         named=session.recognition is not Recognition.NOTHING,
     )
-    return _result(text, changed)
-
-
-def _result(text: str, answer: BaseModel) -> ToolResult:
-    return ToolResult(content=text, structured_content=answer.model_dump(mode="json"))
+    return answer(text, changed)

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastmcp import Context
 from fastmcp.tools import ToolResult
-from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from app.carts.handle import fingerprint
-from app.carts.priced import Amount, CartView
+from app.carts.priced import Amount
 from app.sessions.middleware import session_of
 from app.shop import DEBUG_TAG, mcp, shop_of
+from app.tools.answer import READS, answer, output_schema
 from app.tools.cart import CartIdArgument
 
 _MOST_OTHERS = 10
@@ -38,10 +38,8 @@ class SessionReport(BaseModel):
 @mcp.tool(
     title="Debug session",
     tags={DEBUG_TAG},
-    annotations=ToolAnnotations(
-        read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-    ),
-    output_schema=SessionReport.model_json_schema(),
+    annotations=READS,
+    output_schema=output_schema(SessionReport),
 )
 async def debug_session(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
     """Show how this server recognised this conversation: its session id, where it was found, its cart_id.
@@ -65,22 +63,24 @@ async def debug_session(ctx: Context, cart_id: CartIdArgument = None) -> ToolRes
             OtherSession(fingerprint=fingerprint(other.key), items=other.total_quantity) for other in others
         ],
     )
-    return ToolResult(content=_text(report, view), structured_content=report.model_dump(mode="json"))
+    return answer(_text(report), report)
 
 
-def _text(report: SessionReport, view: CartView) -> str:
+def _text(report: SessionReport) -> str:
     """In the shape that the first shop's debugging habits expect; English in every language."""
-    lines = [
-        "🔍 Session Debug Information",
-        f"Current Session ID: {report.session_id or 'none'}",
-        f"Recognised by: {report.recognised_by}",
-        f"Cart ID: {report.cart_id or 'none'}",
-        f"Total Active Sessions: {report.total_active_sessions}",
-        f"Items in Your Cart: {report.items_in_cart}",
-        f"Your Cart Total: {' + '.join(total.text for total in view.totals) or '0'}",
-        "Other Active Sessions:",
-    ]
-    lines += [
-        f"  - Session {other.fingerprint}...: {other.items} items" for other in report.other_active_sessions
-    ]
-    return "\n".join(lines if report.other_active_sessions else [*lines[:-1], "Other Active Sessions: none"])
+    return "\n".join(
+        [
+            "🔍 Session Debug Information",
+            f"Current Session ID: {report.session_id or 'none'}",
+            f"Recognised by: {report.recognised_by}",
+            f"Total Active Sessions: {report.total_active_sessions}",
+            f"Items in Your Cart: {report.items_in_cart}",
+            f"Your Cart Total: {' + '.join(total.text for total in report.cart_totals) or '0'}",
+            "Other Active Sessions:" + ("" if report.other_active_sessions else " none shown"),
+            *(
+                f"  - Session {other.fingerprint}...: {other.items} items"
+                for other in report.other_active_sessions
+            ),
+            f"Your Cart ID: {report.cart_id or 'none'}",
+        ]
+    )

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastmcp import Context
 from fastmcp.tools import ToolResult
-from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from app.carts.priced import Amount
@@ -12,10 +11,7 @@ from app.catalog.catalog import Catalog
 from app.catalog.product import Product
 from app.messages import say
 from app.shop import mcp, shop_of
-
-_LOOKS = ToolAnnotations(
-    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-)
+from app.tools.answer import READS, answer, output_schema
 
 
 class FoundProduct(BaseModel):
@@ -57,7 +53,7 @@ class StoreList(BaseModel):
     stores: list[StoreSummary]
 
 
-@mcp.tool(title="Search products", annotations=_LOOKS, output_schema=SearchResult.model_json_schema())
+@mcp.tool(title="Search products", annotations=READS, output_schema=output_schema(SearchResult))
 async def search_products(
     ctx: Context,
     query: Annotated[
@@ -84,7 +80,7 @@ async def search_products(
     )
 
 
-@mcp.tool(title="List stores", annotations=_LOOKS, output_schema=StoreList.model_json_schema())
+@mcp.tool(title="List stores", annotations=READS, output_schema=output_schema(StoreList))
 async def list_stores(ctx: Context) -> ToolResult:
     """List the stores to buy from: product count, currency, languages. Changes nothing."""
     catalog = shop_of(ctx).catalog
@@ -106,9 +102,7 @@ async def list_stores(ctx: Context) -> ToolResult:
         )
         for store in stores
     ]
-    return ToolResult(
-        content="\n".join(lines), structured_content=StoreList(stores=stores).model_dump(mode="json")
-    )
+    return answer("\n".join(lines), StoreList(stores=stores))
 
 
 def _found(product: Product, catalog: Catalog) -> FoundProduct:

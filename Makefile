@@ -1,0 +1,41 @@
+# Everything happens in .venv, made from uv.lock; needs Python ≥ 3.11 and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+UV = $(shell command -v uv || echo $(BIN)/uv)
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: run test check-style test-conformance clean
+
+run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
+	@exec $(BIN)/python -m app serve
+
+test: .venv/.ready-dev check-style  ## Lint, format, types, all tests
+	$(BIN)/pytest
+
+check-style: .venv/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-conformance: .venv/.ready  ## The official MCP conformance suite; needs npm
+	tests/conformance/run
+
+.venv/.ready: uv.lock pyproject.toml | .venv/.uv
+	$(UV) sync --frozen --inexact --no-dev --quiet
+	@touch $@
+
+.venv/.ready-dev: uv.lock pyproject.toml | .venv/.uv
+	$(UV) sync --frozen --inexact --quiet
+	@touch $@ .venv/.ready
+
+# --inexact keeps the uv that pip put here.
+.venv/.uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "agala needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@command -v uv >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@touch $@
+
+clean:  ## Remove what was made here; carts in data/ stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
