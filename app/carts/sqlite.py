@@ -248,7 +248,6 @@ def _connect(path: Path) -> apsw.Connection:
         "journal_mode = WAL",
         "synchronous = FULL",
         "cache_size = -65536",
-        "mmap_size = 268435456",
         "temp_store = MEMORY",
         "journal_size_limit = 67108864",
         "trusted_schema = 0",

@@ -1,0 +1,87 @@
+"""What only the SQLite backend can get wrong."""
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import apsw
+import pytest
+
+from app.carts.open import open_carts
+from app.carts.sqlite import SqliteCarts
+from app.errors import InvalidSetting, StoreUnavailable
+from tests.carts.test_backends import a_key, add
+
+
+async def test_an_acknowledged_change_is_synced_to_the_disk(tmp_path: Path) -> None:
+    carts = SqliteCarts(tmp_path / "carts.db")
+    assert carts._writer.pragma("synchronous") == 2
+    assert carts._writer.pragma("journal_mode") == "wal"
+    await carts.close()
+
+
+def test_sqlite_is_new_enough_to_be_shared_between_processes() -> None:
+    assert tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) > (3, 51, 2)
+
+
+async def test_carts_are_for_their_owner_s_eyes_only(tmp_path: Path) -> None:
+    carts = SqliteCarts(tmp_path / "kept" / "carts.db")
+    await carts.close()
+    assert stat.S_IMODE((tmp_path / "kept" / "carts.db").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("content", [b"not a database at all " * 100, b"\0" * 100 + b"x" * 4000])
+def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "carts.db"
+    file.write_bytes(content)
+    with pytest.raises(InvalidSetting, match="SHOP_CARTS_URL"):
+        SqliteCarts(file)
+    assert file.read_bytes() == content
+
+
+def test_somebody_else_s_sqlite_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "carts.db"
+    with sqlite3.connect(file) as other:
+        other.execute("CREATE TABLE photos (id)")
+    other.close()
+    with pytest.raises(InvalidSetting, match="something else in it"):
+        SqliteCarts(file)
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "carts.db"
+    with sqlite3.connect(file) as other:
+        other.execute("PRAGMA user_version = 99")
+    other.close()
+    with pytest.raises(InvalidSetting, match="newer version"):
+        SqliteCarts(file)
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "carts.db", "sqlite://", "sqlite:///", "sqlite:///a/?x=1"])
+async def test_a_url_that_names_no_backend_is_refused_and_nothing_is_made(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InvalidSetting, match="SHOP_CARTS_URL"):
+        await open_carts(url, tmp_path / "data")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_damaged_cart_is_an_error_of_its_own_and_others_go_on(tmp_path: Path) -> None:
+    carts = SqliteCarts(tmp_path / "carts.db")
+    damaged, sound = a_key(), a_key()
+    await carts.change(damaged, add())
+    with sqlite3.connect(tmp_path / "carts.db") as other:
+        other.execute("UPDATE carts SET body = 'not a cart' WHERE key = ?", (damaged,))
+    other.close()
+    with pytest.raises(StoreUnavailable):
+        await carts.load(damaged)
+    with pytest.raises(StoreUnavailable):
+        await carts.change(damaged, add())
+    assert (await carts.change(sound, add())).quantity("s:1") == 1
+    await carts.close()
+
+
+async def test_a_closed_backend_says_so(tmp_path: Path) -> None:
+    carts = SqliteCarts(tmp_path / "carts.db")
+    await carts.close()
+    with pytest.raises(StoreUnavailable):
+        await carts.change(a_key(), add())

@@ -1,0 +1,294 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from app.carts.backend import CartBackend
+from app.carts.cart import Limits
+from app.carts.handle import CartId, random_cart_id
+from app.carts.priced import CartView
+from app.carts.sqlite import SqliteCarts
+from app.carts.store import CartStore
+from app.catalog.catalog import Catalog
+from app.errors import (
+    CartFull,
+    CartIdRequired,
+    CartNotFound,
+    IdempotencyConflict,
+    ItemsRefused,
+    NotInCart,
+    ProductNotFound,
+    QuantityLimit,
+)
+from app.sessions.session import ANONYMOUS, Recognition, Session
+from tests.conftest import catalog_of, row, write_feed
+
+TOMATOES, CUCUMBERS, TAHINI, OATS = "green:1", "green:2", "green:3", "blue:1"
+TTL = 1000
+
+
+@dataclass
+class World:
+    """A store whose clock the test turns, over a catalogue that the test changes."""
+
+    backend: CartBackend
+    catalog: Catalog
+    limits: Limits = field(default_factory=Limits)
+    now: float = 1_000_000.0
+
+    @property
+    def store(self) -> CartStore:
+        return CartStore(
+            self.backend, self.catalog, limits=self.limits, ttl_seconds=TTL, clock=lambda: self.now
+        )
+
+
+@pytest.fixture
+async def world(tmp_path: Path, two_stores: Catalog) -> AsyncIterator[World]:
+    backend = SqliteCarts(tmp_path / "carts.db")
+    yield World(backend, two_stores)
+    await backend.close()
+
+
+def conversation(cart_id: CartId | None = None, key: str | None = None, owner: str = ANONYMOUS) -> Session:
+    return Session(owner, cart_id or random_cart_id(), Recognition.CONVERSATION, "test", "c", key)
+
+
+def by_handle(cart_id: str | None, owner: str = ANONYMOUS) -> Session:
+    assert cart_id is not None
+    return Session(owner, CartId(cart_id), Recognition.HANDLE, "argument cart_id")
+
+
+NOBODY = Session(ANONYMOUS, None, Recognition.NOTHING, "nothing")
+
+
+def quantities(view: CartView) -> dict[str, int]:
+    return {line.product_id: line.quantity for line in view.lines}
+
+
+async def test_adding_adds_on_top_and_says_before_and_after(world: World) -> None:
+    who = conversation()
+    await world.store.add(who, TOMATOES, 2)
+    changed = await world.store.add(who, TOMATOES, 3)
+    assert (changed.change.before, changed.change.after) == (2, 5)
+    assert quantities(changed) == {TOMATOES: 5}
+    assert changed.version == 2
+
+
+async def test_prices_are_of_today_and_summed_per_store_and_currency(world: World) -> None:
+    who = conversation()
+    await world.store.add_items(who, [(TOMATOES, 2), (CUCUMBERS, 1), (OATS, 3)])
+    view = await world.store.view(who)
+    assert [(one.store, one.subtotal.text) for one in view.subtotals] == [
+        ("green", "38.80 ₪"),
+        ("blue", "$12.75"),
+    ]
+    assert [(total.amount, total.currency) for total in view.totals] == [(3880, "ILS"), (1275, "USD")]
+    assert view.total_quantity == 6
+
+
+async def test_a_product_that_left_the_catalogue_still_shows_and_is_not_summed(
+    world: World, tmp_path: Path
+) -> None:
+    who = conversation()
+    await world.store.add_items(who, [(TOMATOES, 2), (CUCUMBERS, 1)])
+    world.catalog = catalog_of(write_feed(tmp_path / "later", "green", [row(2, "מלפפונים", "8.00")]))
+    view = await world.store.view(who)
+    gone, dearer = view.lines
+    assert (gone.name, gone.available, gone.unit_price.text) == ("עגבניות", False, "15.90 ₪")
+    assert dearer.price_was is not None
+    assert (dearer.unit_price.text, dearer.price_was.text) == ("8.00 ₪", "7.00 ₪")
+    assert [total.text for total in view.totals] == ["8.00 ₪"]
+    assert quantities(await world.store.set_quantity(who, TOMATOES, 1)) == {TOMATOES: 1, CUCUMBERS: 1}
+    with pytest.raises(ProductNotFound):
+        await world.store.set_quantity(who, TOMATOES, 5)
+    assert quantities(await world.store.remove(who, TOMATOES, None)) == {CUCUMBERS: 1}
+
+
+async def test_viewing_writes_nothing(world: World) -> None:
+    who = conversation()
+    view = await world.store.view(who)
+    assert (view.cart_id, view.version, view.lines) == (who.cart_id, 0, [])
+    assert await world.backend.count(int(world.now)) == 0
+
+
+async def test_a_list_is_added_whole_or_not_at_all(world: World) -> None:
+    who = conversation()
+    await world.store.add(who, TAHINI, 998)
+    with pytest.raises(ItemsRefused) as error:
+        await world.store.add_items(who, [(TOMATOES, 1), ("green:99", 1), (TAHINI, 5), ("nope", 2)])
+    assert [(item["product_id"], item["code"]) for item in error.value.details["items"]] == [
+        ("green:99", "ProductNotFound"),
+        ("nope", "ProductNotFound"),
+        (TAHINI, "QuantityLimit"),
+    ]
+    assert quantities(await world.store.view(who)) == {TAHINI: 998}
+
+
+async def test_the_same_product_twice_in_a_list_counts_together(world: World) -> None:
+    changed = await world.store.add_items(conversation(), [(TOMATOES, 1), (TOMATOES, 2)])
+    assert [(one.before, one.after) for one in changed.changes] == [(0, 3)]
+
+
+async def test_setting_is_absolute_and_zero_takes_out(world: World) -> None:
+    who = conversation()
+    for _ in range(2):
+        assert quantities(await world.store.set_quantity(who, TOMATOES, 4)) == {TOMATOES: 4}
+    repeated = await world.store.set_quantity(who, TOMATOES, 4)
+    assert (repeated.change.before, repeated.change.after) == (4, 4)
+    assert quantities(await world.store.set_quantity(who, TOMATOES, 0)) == {}
+    assert quantities(await world.store.set_quantity(who, CUCUMBERS, 0)) == {}
+
+
+async def test_removing_takes_the_line_or_so_many(world: World) -> None:
+    who = conversation()
+    await world.store.add(who, TOMATOES, 5)
+    assert quantities(await world.store.remove(who, TOMATOES, 2)) == {TOMATOES: 3}
+    assert quantities(await world.store.remove(who, TOMATOES, 9)) == {}
+
+
+async def test_removing_what_is_not_there_lists_what_is(world: World) -> None:
+    who = conversation()
+    with pytest.raises(NotInCart, match="The cart is empty"):
+        await world.store.remove(who, TOMATOES, None)
+    await world.store.add(who, CUCUMBERS, 2)
+    with pytest.raises(NotInCart, match=r"green:2 \(מלפפונים × 2"):
+        await world.store.remove(who, TOMATOES, None)
+
+
+async def test_clearing_takes_everything_out_and_says_what(world: World) -> None:
+    who = conversation()
+    await world.store.add_items(who, [(TOMATOES, 2), (OATS, 1)])
+    cleared = await world.store.clear(who)
+    assert [(one.product, one.before, one.after) for one in cleared.changes] == [
+        ("עגבניות", 2, 0),
+        ("Oats", 1, 0),
+    ]
+    assert cleared.lines == []
+
+
+async def test_limits_are_the_operator_s(world: World) -> None:
+    world.limits = Limits(quantity=3, lines=1)
+    who = conversation()
+    with pytest.raises(QuantityLimit):
+        await world.store.add(who, TOMATOES, 4)
+    await world.store.add(who, TOMATOES, 3)
+    with pytest.raises(CartFull):
+        await world.store.add(who, CUCUMBERS, 1)
+
+
+async def test_nobody_sees_no_cart_and_gets_a_new_one_with_the_first_write(world: World) -> None:
+    assert (await world.store.view(NOBODY)).cart_id is None
+    first = await world.store.add(NOBODY, TOMATOES, 1)
+    second = await world.store.add(NOBODY, TOMATOES, 1)
+    assert first.cart_id != second.cart_id
+    assert quantities(await world.store.view(by_handle(first.cart_id))) == {TOMATOES: 1}
+
+
+async def test_nobody_changes_no_cart_that_is_there(world: World) -> None:
+    for attempt in (
+        world.store.set_quantity(NOBODY, TOMATOES, 2),
+        world.store.remove(NOBODY, TOMATOES, None),
+        world.store.clear(NOBODY),
+    ):
+        with pytest.raises(CartIdRequired):
+            await attempt
+    assert await world.backend.count(int(world.now)) == 0
+
+
+async def test_an_unknown_handle_is_an_error_and_never_a_new_cart(world: World) -> None:
+    stranger = by_handle(random_cart_id())
+    for attempt in (
+        world.store.view(stranger),
+        world.store.add(stranger, TOMATOES, 1),
+        world.store.clear(stranger),
+    ):
+        with pytest.raises(CartNotFound):
+            await attempt
+    assert await world.backend.count(int(world.now)) == 0
+
+
+async def test_somebody_else_s_handle_is_answered_like_an_unknown_one(world: World) -> None:
+    hers = await world.store.add(conversation(owner="alice"), TOMATOES, 1)
+    words = set()
+    for session in (by_handle(hers.cart_id, owner="bob"), by_handle(random_cart_id(), owner="bob")):
+        with pytest.raises(CartNotFound) as error:
+            await world.store.view(session)
+        words.add(str(error.value))
+    assert len(words) == 1
+
+
+async def test_the_principal_is_the_wall_even_for_the_same_conversation(world: World) -> None:
+    cart_id = random_cart_id()
+    await world.store.add(conversation(cart_id, owner="alice"), TOMATOES, 1)
+    assert (await world.store.view(conversation(cart_id, owner="bob"))).lines == []
+
+
+async def test_a_keyed_change_is_made_once(world: World) -> None:
+    who = conversation(key="toolu_1")
+    first = await world.store.add(who, TOMATOES, 2)
+    await world.store.add(replace(who, idempotency_key=None), TOMATOES, 1)
+    again = await world.store.add(who, TOMATOES, 2)
+    assert (first.already_applied, again.already_applied) == (False, True)
+    assert again.change == first.change
+    assert quantities(again) == {TOMATOES: 3}
+
+
+async def test_a_key_belongs_to_one_change_and_one_cart(world: World) -> None:
+    who = conversation(key="toolu_1")
+    await world.store.add(who, TOMATOES, 2)
+    for attempt in (world.store.add(who, TOMATOES, 3), world.store.remove(who, TOMATOES, None)):
+        with pytest.raises(IdempotencyConflict):
+            await attempt
+    other = await world.store.add(conversation(key="toolu_1"), TOMATOES, 2)
+    assert not other.already_applied
+
+
+async def test_parallel_retries_of_one_change_make_it_once(world: World) -> None:
+    who = conversation(key="toolu_1")
+    answers = await asyncio.gather(*(world.store.add(who, TOMATOES, 2) for _ in range(20)))
+    assert sum(not answer.already_applied for answer in answers) == 1
+    assert quantities(await world.store.view(who)) == {TOMATOES: 2}
+
+
+async def test_parallel_adds_all_count(world: World) -> None:
+    who = conversation()
+    await asyncio.gather(*(world.store.add(who, TOMATOES, 1) for _ in range(100)))
+    assert quantities(await world.store.view(who)) == {TOMATOES: 100}
+
+
+async def test_an_expired_cart_is_gone_for_its_handle_and_begun_anew_by_its_conversation(
+    world: World,
+) -> None:
+    who = conversation()
+    old = await world.store.add(who, TOMATOES, 1)
+    world.now += TTL
+    assert (await world.store.view(who)).lines == []
+    with pytest.raises(CartNotFound):
+        await world.store.view(by_handle(old.cart_id))
+    fresh = await world.store.add(who, CUCUMBERS, 1)
+    assert quantities(fresh) == {CUCUMBERS: 1}
+    assert fresh.version > old.version
+
+
+async def test_every_change_keeps_the_cart_longer(world: World) -> None:
+    who = conversation()
+    await world.store.add(who, TOMATOES, 1)
+    world.now += TTL - 1
+    await world.store.add(who, TOMATOES, 1)
+    world.now += TTL - 1
+    assert quantities(await world.store.view(who)) == {TOMATOES: 2}
+
+
+async def test_active_sessions_leave_the_caller_s_own_out(world: World) -> None:
+    mine = conversation()
+    await world.store.add(mine, TOMATOES, 1)
+    await world.store.add(conversation(), TOMATOES, 4)
+    active = await world.store.active(mine, 10)
+    assert active.total == 2
+    assert [other.total_quantity for other in active.others] == [4]
+    for _ in range(12):
+        await world.store.add(conversation(), OATS, 1)
+    assert len((await world.store.active(mine, 10)).others) == 10
