@@ -9,6 +9,7 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 
+from app.carts.handle import CartId, fingerprint
 from app.errors import InvalidArguments, ShopError
 from app.sessions.middleware import resolved
 from app.sessions.session import Session
@@ -25,11 +26,12 @@ class CallMiddleware(Middleware):
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         began = time.perf_counter()
-        outcome = "failed"
+        outcome, begun = "failed", None
         tool = context.message.name
         try:
             result = await call_next(context)
             outcome = "ok"
+            begun = (result.structured_content or {}).get("cart_id")
         except ShopError as error:
             outcome = error.code
             return _refusal(error)
@@ -41,15 +43,23 @@ class CallMiddleware(Middleware):
             tool, outcome = "?", "UnknownTool"
             raise
         finally:
-            await _log(context, tool, outcome, 1000 * (time.perf_counter() - began))
+            await _log(context, tool, outcome, 1000 * (time.perf_counter() - began), begun)
         return result
 
 
 async def _log(
-    context: MiddlewareContext[mcp_types.CallToolRequestParams], tool: str, outcome: str, milliseconds: float
+    context: MiddlewareContext[mcp_types.CallToolRequestParams],
+    tool: str,
+    outcome: str,
+    milliseconds: float,
+    begun: CartId | None,
 ) -> None:
+    """`begun` is the cart that the call answered with: a session without one may have got it just now."""
     session = await resolved(context.fastmcp_context) if context.fastmcp_context else None
-    source, digest = (session.source, session.digest) if isinstance(session, Session) else ("refused", "-")
+    source, digest = "refused", "-"
+    if isinstance(session, Session):
+        source = session.source
+        digest = fingerprint(session.key(begun)) if begun else session.digest
     log.info(
         "tool=%s recognised=%r session=%s outcome=%s ms=%.1f", tool, source, digest, outcome, milliseconds
     )

@@ -65,7 +65,7 @@ class CartStore:
         """The session's cart. Writes nothing. Raises `CartNotFound` for a handle of no cart."""
         if session.cart_id is None:
             return no_cart()
-        cart = self._live(await self._backend.load(session.key(session.cart_id)))
+        cart = _live(await self._backend.load(session.key(session.cart_id)), self._now())
         if cart is None and session.recognition is Recognition.HANDLE:
             raise CartNotFound
         return price(cart, session.cart_id, self._catalog)
@@ -76,16 +76,15 @@ class CartStore:
         Raises `ProductNotFound`, `ProductUnavailable`, `QuantityLimit`, `CartFull`, and what any change
         raises: `CartNotFound`, `IdempotencyConflict`, `TooManyKeyedChanges`, `StoreUnavailable`.
         """
-        product = self._for_sale(product_id)
-        return await self._change_line(
-            session,
-            "add_to_cart",
-            product.id,
-            {"product_id": product.id, "quantity": quantity},
-            lambda cart: {product.id: cart.quantity(product.id) + quantity},
-            [product],
-            may_start=True,
-        )
+        known, problem = self._offer(product_id)
+
+        def edit(cart: Cart) -> Mapping[str, int]:
+            if problem is not None:
+                raise problem
+            return {product_id: cart.quantity(product_id) + quantity}
+
+        asked = {"product_id": product_id, "quantity": quantity}
+        return await self._change_line(session, "add_to_cart", product_id, asked, edit, known, may_start=True)
 
     async def add_items(self, session: Session, items: Sequence[tuple[str, int]]) -> ChangedCart:
         """Put a whole list into the cart, all or nothing; the same product twice counts together.
@@ -96,13 +95,11 @@ class CartStore:
         added: dict[str, int] = {}
         refused: dict[str, ShopError] = {}
         for product_id, quantity in items:
-            try:
-                product = self._for_sale(product_id)
-            except ShopError as error:
-                refused[product_id] = error
-                continue
-            products[product.id] = product
-            added[product.id] = added.get(product.id, 0) + quantity
+            known, problem = self._offer(product_id)
+            products |= {product.id: product for product in known}
+            added[product_id] = added.get(product_id, 0) + quantity
+            if problem is not None:
+                refused[product_id] = problem
 
         def edit(cart: Cart) -> Mapping[str, int]:
             quantities = {product_id: cart.quantity(product_id) + more for product_id, more in added.items()}
@@ -115,8 +112,6 @@ class CartStore:
                 raise _refused(problems)
             return quantities
 
-        if session.recognition is Recognition.NOTHING and refused:
-            raise _refused(refused)
         asked = {"items": sorted(added.items())}
         return await self._change_cart(
             session, "add_items_to_cart", asked, edit, list(products.values()), may_start=True
@@ -125,12 +120,7 @@ class CartStore:
     async def set_quantity(self, session: Session, product_id: str, quantity: int) -> ChangedLine:
         """Make the cart hold exactly so many of a product; 0 takes the line out, and is no error if it
         isn't there. Safe to repeat. Raises what `add` raises."""
-        known: list[Product] = []
-        problem: ShopError | None = None
-        try:
-            known = [self._for_sale(product_id)]
-        except ShopError as error:
-            problem = error
+        known, problem = self._offer(product_id)
 
         def edit(cart: Cart) -> Mapping[str, int]:
             there = cart.quantity(product_id)
@@ -225,7 +215,7 @@ class CartStore:
         def rule(stored: Cart | None) -> Cart:
             nonlocal repeated
             repeated = False
-            cart = self._live(stored)
+            cart = _live(stored, now)
             if cart is None:
                 if session.recognition is Recognition.HANDLE:
                     raise CartNotFound
@@ -259,22 +249,27 @@ class CartStore:
             raise CartIdRequired
         return random_cart_id()
 
-    def _for_sale(self, product_id: str) -> Product:
-        """Raises `ProductNotFound` or `ProductUnavailable`."""
-        product = self._catalog.require(product_id)
-        if not product.available:
-            raise ProductUnavailable(
-                f"{product.name} ({product.id}) isn't available just now. Look for something like it with "
-                "search_products.",
-                product_id=product.id,
-            )
-        return product
-
-    def _live(self, cart: Cart | None) -> Cart | None:
-        return None if cart is None or cart.expired(self._now()) else cart
+    def _offer(self, product_id: str) -> tuple[list[Product], ShopError | None]:
+        """The product if it is for sale, else why not. An error isn't raised before a rule asks for the
+        product: the retry of a change that was made before needs none."""
+        try:
+            product = self._catalog.require(product_id)
+        except ShopError as error:
+            return [], error
+        if product.available:
+            return [product], None
+        return [], ProductUnavailable(
+            f"{product.name} ({product.id}) isn't available just now. Look for something like it with "
+            "search_products.",
+            product_id=product.id,
+        )
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _live(cart: Cart | None, now: int) -> Cart | None:
+    return None if cart is None or cart.expired(now) else cart
 
 
 def _digest(*parts: object) -> str:

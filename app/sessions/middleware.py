@@ -1,5 +1,6 @@
 """SessionMiddleware: resolves whose cart a call is about, before the tool runs."""
 
+import functools
 import json
 import logging
 import secrets
@@ -85,7 +86,7 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
     return Evidence(
         principal=_principal(),
         meta=meta if isinstance(meta, Mapping) else {},
-        outer_meta=lambda: _outer_meta(request),
+        outer_meta=functools.cache(lambda: _outer_meta(request, meta)),
         headers=_headers(request),
         cart_id=arguments.get("cart_id"),
         idempotency_key=arguments.get("idempotency_key"),
@@ -114,10 +115,11 @@ def _principal() -> str | None:
     return json.dumps([claims.get("iss"), claims.get("sub") or token.client_id])
 
 
-def _outer_meta(request: Request | None) -> Mapping[str, Any]:
+def _outer_meta(request: Request | None, inner: object) -> Mapping[str, Any]:
     """The `_meta` that some clients put beside `params` instead of inside."""
     body = request.scope.get(SCOPE_KEY, {}).get("body", b"") if request is not None else b""
-    if body.count(b'"_meta"') == 0:
+    # Reading a body twice is dear; one that has no second `_meta` needs no reading.
+    if body.count(b'"_meta"') <= (inner is not None):
         return {}
     message = json.loads(body)
     meta = message.get("_meta") if isinstance(message, dict) else None

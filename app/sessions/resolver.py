@@ -86,15 +86,10 @@ class Resolver:
                 raise OtherCart
             return session
         if handle is not None:
-            return Session(
-                owner, handle, Recognition.HANDLE, "argument cart_id", conversation=None, idempotency_key=key
-            )
-        header = self._session_header(evidence)
-        if header is not None:
-            return self._derived(owner, header, key)
-        if self._fallback == "shared":
-            shared = derived_cart_id(self._secret, owner, "shared", "default")
-            return Session(owner, shared, Recognition.SHARED, "SHOP_SESSION_FALLBACK=shared", "default", key)
+            return self._by_handle(owner, handle, evidence, key)
+        weak = self._weak(owner, evidence, key)
+        if weak is not None:
+            return weak
         if self._fallback == "refuse":
             raise ConversationRequired
         return Session(owner, None, Recognition.NOTHING, "nothing", None, key)
@@ -104,9 +99,35 @@ class Resolver:
             return ANONYMOUS
         return hmac.new(self._secret, principal.encode(), hashlib.sha256).hexdigest()
 
-    def _derived(self, owner: str, claim: _Claim, key: str | None) -> Session:
+    def _by_handle(self, owner: str, handle: CartId, evidence: Evidence, key: str | None) -> Session:
+        """A handle wins over what is weaker; but if that leads to the same cart, it may begin it too."""
+        try:
+            weak = self._weak(owner, evidence, key)
+        except BadConversationId:
+            weak = None
+        if weak is not None and weak.cart_id == handle:
+            return weak
+        return Session(owner, handle, Recognition.HANDLE, "argument cart_id", None, key)
+
+    def _weak(self, owner: str, evidence: Evidence, key: str | None) -> Session | None:
+        """What a caller has that names neither its conversation nor its cart."""
+        header = self._session_header(evidence)
+        if header is not None:
+            return self._derived(owner, header, key, Recognition.TRANSPORT)
+        if self._fallback == "shared":
+            claim = _Claim("shared", "SHOP_SESSION_FALLBACK=shared", "default")
+            return self._derived(owner, claim, key, Recognition.SHARED)
+        return None
+
+    def _derived(
+        self,
+        owner: str,
+        claim: _Claim,
+        key: str | None,
+        recognition: Recognition = Recognition.CONVERSATION,
+    ) -> Session:
         cart_id = derived_cart_id(self._secret, owner, claim.kind, claim.value)
-        return Session(owner, cart_id, Recognition.CONVERSATION, claim.source, claim.value, key)
+        return Session(owner, cart_id, recognition, claim.source, claim.value, key)
 
     def _conversation(self, evidence: Evidence) -> _Claim | None:
         claim = next(self._meta_claims(evidence.meta, ""), None) or next(
@@ -175,11 +196,12 @@ def _wrong_with(value: object, min_length: int) -> str | None:
         return f"is longer than {MAX_ID_LENGTH:,} characters"
     if any(c.isspace() or unicodedata.category(c)[0] in "CZ" for c in value):
         return "has blanks or control characters"
-    folded = value.casefold().strip("<>[]()\"'")
+    folded = value.casefold().strip("<>[](){}\"'")
     if (
         folded in PLACEHOLDERS
         or any(mark in value for mark in PLACEHOLDER_MARKS)
         or set(folded) <= {"0", "-"}
+        or folded.replace("-", "") == "f" * 32  # the largest UUID is as much a constant as the zero one
     ):
         return "is a placeholder"
     return None
@@ -209,13 +231,7 @@ def _header(evidence: Evidence, name: str) -> str | None:
 
 def _idempotency_key(evidence: Evidence) -> str | None:
     """The argument, else the first key in `_meta` (rule 9). Never the JSON-RPC id: clients repeat it."""
-    places = [("argument idempotency_key", evidence.idempotency_key)]
-    places += [
-        (f'_meta["{name}"]', evidence.meta[name]) for name in IDEMPOTENCY_META if name in evidence.meta
-    ]
-    for source, value in places:
-        if value is None:
-            continue
+    for source, value in _keys(evidence):
         if not isinstance(value, str) or not 0 < len(value) <= _MAX_KEY_LENGTH or not value.isprintable():
             raise InvalidIdempotencyKey(
                 f"{source} must be a text of 1 to {_MAX_KEY_LENGTH} printable characters. Nothing was "
@@ -223,3 +239,16 @@ def _idempotency_key(evidence: Evidence) -> str | None:
             )
         return value
     return None
+
+
+def _keys(evidence: Evidence) -> Iterator[tuple[str, object]]:
+    if evidence.idempotency_key is not None:
+        yield "argument idempotency_key", evidence.idempotency_key
+    yield from _keys_in(evidence.meta, "")
+    yield from _keys_in(evidence.outer_meta(), "top-level ")
+
+
+def _keys_in(meta: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]:
+    for name in IDEMPOTENCY_META:
+        if meta.get(name) is not None:
+            yield f'{prefix}_meta["{name}"]', meta[name]

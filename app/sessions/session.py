@@ -13,7 +13,9 @@ class Recognition(StrEnum):
     """By what kind of thing a session was recognised."""
 
     CONVERSATION = "conversation"
-    """An id that the host gives its conversation, or `Mcp-Session-Id`: the cart is derived from it."""
+    """An id that the host gives its conversation: the cart is derived from it."""
+    TRANSPORT = "transport"
+    """`Mcp-Session-Id`: the cart is derived from it, but a client may come back with another (rule 3)."""
     HANDLE = "handle"
     """The `cart_id` argument: the cart must be there already."""
     SHARED = "shared"

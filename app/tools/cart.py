@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from app.carts.priced import CartView, ChangedCart, ChangedLine
 from app.sessions.middleware import session_of
-from app.sessions.session import Recognition, Session
+from app.sessions.session import Session
 from app.shop import mcp, shop_of
 from app.tools.answer import READS, answer, hints, output_schema
 from app.tools.text import cart_text, change_text
@@ -18,10 +18,7 @@ _Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 ProductId = Annotated[_Id, Field(description="As search_products gave it, for example agala-organic:1001.")]
 CartIdArgument = Annotated[
     str | None,
-    Field(
-        description="The cart_id of an earlier answer. Needed only if an answer said that this client names "
-        "no conversation; else leave it out."
-    ),
+    Field(description="The cart_id of an earlier answer, if that answer said to pass it; else leave it out."),
 ]
 IdempotencyKey = Annotated[
     str | None,
@@ -133,7 +130,7 @@ async def view_cart(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
     """
     session = await session_of(ctx)
     view = await shop_of(ctx).carts.view(session)
-    return answer(cart_text(view, shop_of(ctx).catalog.locale), view)
+    return answer(cart_text(view, session.recognition, shop_of(ctx).catalog.locale), view)
 
 
 @mcp.tool(
@@ -153,8 +150,8 @@ def _changed(ctx: Context, session: Session, changed: ChangedLine | ChangedCart)
     text = change_text(
         [changed.change] if isinstance(changed, ChangedLine) else changed.changes,
         changed,
+        session.recognition,
         shop_of(ctx).catalog.locale,
         repeated=changed.already_applied,
-        named=session.recognition is not Recognition.NOTHING,
     )
     return answer(text, changed)

@@ -29,6 +29,7 @@ class SessionReport(BaseModel):
     session_id: Annotated[str | None, Field(description="As this client sent it; null if it sent none.")]
     recognised_by: Annotated[str, Field(description="Where in the call it was found.")]
     cart_id: str | None
+    fingerprint: Annotated[str, Field(description="Of this session, as the server's log shows it.")]
     total_active_sessions: Annotated[int, Field(description="Sessions that have a cart.")]
     items_in_cart: int
     cart_totals: Annotated[list[Amount], Field(description="One per currency.")]
@@ -56,6 +57,7 @@ async def debug_session(ctx: Context, cart_id: CartIdArgument = None) -> ToolRes
         session_id=session.conversation,
         recognised_by=session.source,
         cart_id=view.cart_id,
+        fingerprint=session.digest,
         total_active_sessions=active.total,
         items_in_cart=view.total_quantity,
         cart_totals=view.totals,

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from app.carts.priced import CartView, PricedLine, QuantityChange
 from app.messages import say
+from app.sessions.session import Recognition
 
 
-def cart_text(view: CartView, locale: str) -> str:
-    """The cart line by line, its totals, its handle."""
+def cart_text(view: CartView, recognition: Recognition, locale: str) -> str:
+    """The cart line by line, its totals, its handle and how much depends on it."""
     if not view.lines:
         empty = "The cart is empty." if view.version else "There is no cart yet in this conversation."
-        return "\n".join([say(locale, empty), *_handle(view)])
+        return "\n".join([say(locale, empty), *_handle(view, recognition, locale)])
     lines = [text for line in view.lines for text in _line(line, locale)]
     if len(view.subtotals) > 1:
         lines += [
@@ -18,13 +19,18 @@ def cart_text(view: CartView, locale: str) -> str:
             for one in view.subtotals
         ]
     lines += [say(locale, "Total: {amount}", amount=total.text) for total in view.totals]
-    return "\n".join([*lines, *_handle(view)])
+    return "\n".join([*lines, *_handle(view, recognition, locale)])
 
 
 def change_text(
-    changes: Sequence[QuantityChange], view: CartView, locale: str, *, repeated: bool, named: bool
+    changes: Sequence[QuantityChange],
+    view: CartView,
+    recognition: Recognition,
+    locale: str,
+    *,
+    repeated: bool,
 ) -> str:
-    """What was before and is after a change, then the cart. `named`: the cart is found without its handle."""
+    """What was before and is after a change, then the cart."""
     lines = [
         say(
             locale,
@@ -39,16 +45,7 @@ def change_text(
     ]
     if repeated:
         lines.insert(0, say(locale, "This change was already made earlier; nothing was done again."))
-    if not named:
-        lines.append(
-            say(
-                locale,
-                "This client names no conversation: pass cart_id={cart_id} on every later call, or this "
-                "cart can't be found again.",
-                cart_id=view.cart_id,
-            )
-        )
-    return "\n".join([*lines, cart_text(view, locale)])
+    return "\n".join([*lines, cart_text(view, recognition, locale)])
 
 
 def _line(line: PricedLine, locale: str) -> list[str]:
@@ -68,5 +65,20 @@ def _line(line: PricedLine, locale: str) -> list[str]:
     return [text, say(locale, "  (the price was {price} when it was added)", price=line.price_was.text)]
 
 
-def _handle(view: CartView) -> list[str]:
-    return [f"cart_id: {view.cart_id}"] if view.cart_id else []
+def _handle(view: CartView, recognition: Recognition, locale: str) -> list[str]:
+    if view.cart_id is None:
+        return []
+    handle = [f"cart_id: {view.cart_id}"]
+    if recognition is Recognition.NOTHING:
+        advice = (
+            "This client names no conversation: pass cart_id={cart_id} on every later call, or this cart "
+            "can't be found again."
+        )
+    elif recognition is Recognition.TRANSPORT:
+        advice = (
+            "Pass cart_id={cart_id} on every later call: this client may open a new session, and the cart "
+            "is still found then."
+        )
+    else:
+        return handle
+    return [*handle, say(locale, advice, cart_id=view.cart_id)]

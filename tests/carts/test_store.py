@@ -236,6 +236,18 @@ async def test_a_keyed_change_is_made_once(world: World) -> None:
     assert quantities(again) == {TOMATOES: 3}
 
 
+async def test_a_retry_is_answered_even_if_the_product_left_the_catalogue_since(
+    world: World, tmp_path: Path
+) -> None:
+    who = conversation(key="toolu_1")
+    await world.store.add(who, TOMATOES, 2)
+    listed = conversation(key="toolu_2")
+    await world.store.add_items(listed, [(TOMATOES, 2)])
+    world.catalog = catalog_of(write_feed(tmp_path / "later", "green", [row(2, "מלפפונים")]))
+    assert (await world.store.add(who, TOMATOES, 2)).already_applied
+    assert (await world.store.add_items(listed, [(TOMATOES, 2)])).already_applied
+
+
 async def test_a_key_belongs_to_one_change_and_one_cart(world: World) -> None:
     who = conversation(key="toolu_1")
     await world.store.add(who, TOMATOES, 2)

@@ -77,10 +77,18 @@ def test_a_rotating_header_keeps_its_cart_by_the_handle(server: Server, conversa
         server.url, "add_to_cart", {"product_id": A}, headers={"Mcp-Session-Id": conversation}, era=era
     )
     handle = first["structuredContent"]["cart_id"]
+    assert f"cart_id={handle}" in text(first)
     rotated = {"Mcp-Session-Id": conversation + "-rotated"}
     added = call(server.url, "add_to_cart", {"product_id": B, "cart_id": handle}, headers=rotated, era=era)
     assert cart(added) == {A: 1, B: 1}
     assert added["structuredContent"]["cart_id"] == handle
+
+
+def test_the_handle_of_a_cart_not_begun_begins_it(server: Server, conversation: str, era: str) -> None:
+    header = {"Mcp-Session-Id": conversation}
+    handle = call(server.url, "view_cart", headers=header, era=era)["structuredContent"]["cart_id"]
+    added = call(server.url, "add_to_cart", {"product_id": A, "cart_id": handle}, headers=header, era=era)
+    assert cart(added) == {A: 1}
 
 
 def test_without_any_id_nothing_is_shown_and_a_write_makes_a_private_cart(server: Server, era: str) -> None:

@@ -168,7 +168,8 @@ def test_one_line_is_logged_per_call_without_raw_ids_or_a_shopper_s_words(
     ]
     digests = [match[3] if match else "" for match in seen]
     assert digests[0] == digests[1] != digests[2] != digests[3]
-    assert digests[4:] == ["-", "-", "-"]
+    assert digests[4] != "-"
+    assert digests[5:] == ["-", "-"]
     assert log.count("no session id came") == 1
     for secret in (conversation, words, nobody["structuredContent"]["cart_id"], "Traceback"):
         assert secret not in log

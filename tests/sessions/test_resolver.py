@@ -105,7 +105,16 @@ def test_a_handle_comes_before_the_transport_s_session_header() -> None:
     handle = random_cart_id()
     session = resolve(headers={"Mcp-Session-Id": "transport"}, cart_id=handle)
     assert (session.recognition, session.cart_id) == (Recognition.HANDLE, handle)
-    assert resolve(headers={"Mcp-Session-Id": "transport"}).recognition is Recognition.CONVERSATION
+    assert resolve(headers={"Mcp-Session-Id": "transport"}).recognition is Recognition.TRANSPORT
+    assert resolve(headers={"Mcp-Session-Id": "null"}, cart_id=handle).recognition is Recognition.HANDLE
+
+
+@pytest.mark.parametrize("fallback", ["handle", "shared"])
+def test_the_handle_of_a_weak_session_s_own_cart_changes_nothing(fallback: Fallback) -> None:
+    """A cart that isn't begun yet has a handle already; it must not be taken for an unknown one."""
+    headers = {"Mcp-Session-Id": "transport"} if fallback == "handle" else {}
+    weak = resolve(headers=headers, fallback=fallback)
+    assert resolve(headers=headers, fallback=fallback, cart_id=weak.cart_id) == weak
 
 
 def test_a_gateway_s_session_header_can_be_ignored() -> None:
@@ -134,6 +143,7 @@ BAD_IDS = [
     *(None, 17, 1.5, True, ["abc"], {"id": "abc"}),
     *("", "a", "ab", "x" * 1025, "two words", "tab\there", "line\n", "nul\0l", "bidi\u202eid", "half\ud800"),
     *("{{LIBRECHAT_BODY_CONVERSATIONID}}", "${CHAT_ID}", "id-{{x}}", "{{", "<null>"),
+    *("{00000000-0000-0000-0000-000000000000}", "ffffffff-ffff-ffff-ffff-ffffffffffff", "'null'"),
     *(
         "new",
         "null",
@@ -226,6 +236,7 @@ def test_the_key_of_a_retry_is_found_in_order() -> None:
     assert resolve(meta, idempotency_key="arg-1").idempotency_key == "arg-1"
     assert resolve(meta).idempotency_key == "key-1"
     assert resolve({"claudecode/toolUseId": "toolu_1"}).idempotency_key == "toolu_1"
+    assert resolve(outer={"idempotencyKey": "outer-1"}).idempotency_key == "outer-1"
     assert resolve({"progressToken": 1, "requestId": "1"}).idempotency_key is None
 
 
