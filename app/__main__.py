@@ -1,4 +1,4 @@
-"""The command line: `agala serve | import | check`, the same as `python -m app …`."""
+"""The command line: `agala serve | import | check | backup | restore`, the same as `python -m app …`."""
 
 import sys
 from pathlib import Path
@@ -73,6 +73,45 @@ def check(
     from app.check import check as run  # noqa: PLC0415
 
     sys.exit(0 if run(url, conversations) else 1)
+
+
+@cli.command
+def backup(file: Path) -> None:
+    """Copy all carts into a file, also while the server runs.
+
+    For carts in SQLite; Redis has backups of its own.
+
+    Parameters
+    ----------
+    file:
+        The copy to write; it must not be there yet.
+    """
+    from app.carts.backup import backup as run  # noqa: PLC0415
+
+    print(f"{run(_carts_file(), file):,} carts are in {file}.")
+
+
+@cli.command
+def restore(file: Path) -> None:
+    """Put a backup in the place of all carts; the server must be stopped. What was there is put aside.
+
+    Parameters
+    ----------
+    file:
+        A copy that `agala backup` wrote.
+    """
+    from app.carts.backup import restore as run  # noqa: PLC0415
+
+    count, former = run(_carts_file(), file)
+    print(f"{count:,} carts were restored." + (f" The former ones are in {former}." if former else ""))
+
+
+def _carts_file() -> Path:
+    from app.carts.open import sqlite_file  # noqa: PLC0415
+    from app.settings import current_settings  # noqa: PLC0415
+
+    settings = current_settings()
+    return sqlite_file(settings.carts_url, settings.data_dir)
 
 
 def main() -> NoReturn:

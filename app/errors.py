@@ -69,6 +69,70 @@ class OtherCart(ShopError):
         )
 
 
+class CartExpired(ShopError):
+    """The caller's own cart expired, but can still be brought back. Times are ISO 8601."""
+
+    def __init__(self, expired_at: str, restorable_until: str) -> None:
+        super().__init__(
+            f"This cart expired on {expired_at} (cart_expired). Call restore_cart to have it back as it was, "
+            f"which is possible until {restorable_until}, or clear_cart to begin an empty one.",
+            reason="cart_expired",
+            expired_at=expired_at,
+            restorable_until=restorable_until,
+        )
+
+
+class NothingToRestore(ShopError):
+    """The cart isn't expired, or is gone for good."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no expired cart to bring back here. Look at the cart with view_cart, or start one with "
+            "add_to_cart."
+        )
+
+
+class NothingToUndo(ShopError):
+    """The history has no such change."""
+
+    def __init__(self, version: int | None, known: list[int]) -> None:
+        wanted = "no change" if version is None else f"no change that made version {version}"
+        super().__init__(
+            f"The cart's history has {wanted} to undo. "
+            + (
+                f"It has the versions {', '.join(map(str, known))}: see cart_history."
+                if known
+                else "Nothing was changed yet."
+            ),
+            versions=known,
+        )
+
+
+class UndoConflict(ShopError):
+    """Undoing would overwrite a newer change of the same products."""
+
+    def __init__(self, undone: int, current: int, product_ids: list[str]) -> None:
+        super().__init__(
+            f"Version {undone} can't be undone: {', '.join(product_ids)} was changed since (the cart "
+            f"is at version {current}). Look at the cart with view_cart and use set_quantity instead, or "
+            "undo the newer change first.",
+            version=current,
+            product_ids=product_ids,
+        )
+
+
+class CartDamaged(ShopError):
+    """One cart can't be read where it is kept; others can."""
+
+    def __init__(self, fingerprint: str) -> None:
+        super().__init__(
+            f"This cart (session {fingerprint} in the server's log) can't be read because its storage is "
+            "damaged. Nothing was changed. Other carts aren't affected; the shop's operator can restore a "
+            "backup.",
+            session=fingerprint,
+        )
+
+
 class CartIdRequired(ShopError):
     """A change of an existing cart by a client that names no conversation (identity rule 6)."""
 
@@ -148,3 +212,7 @@ class InvalidSetting(OperatorError):
 
 class ImportFailed(OperatorError):
     """A catalogue file can't be read; the message says which file, where, and what was expected."""
+
+
+class BackupFailed(OperatorError):
+    """Carts could not be backed up or restored; the message says why and what to do."""

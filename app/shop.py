@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,15 +14,13 @@ from app.carts.backend import CartBackend
 from app.carts.cart import Limits
 from app.carts.open import open_carts
 from app.carts.store import CartStore
+from app.carts.sweeper import Sweeper
 from app.catalog.catalog import Catalog, open_catalog
 from app.catalog.importers.scraped import Defaults
-from app.errors import StoreUnavailable
 from app.logs import log_to_stderr
 from app.sessions.middleware import SessionMiddleware
 from app.sessions.resolver import Resolver
 from app.settings import Settings, current_settings
-
-log = logging.getLogger("agala")
 
 DEBUG_TAG: Final = "debug"
 """The tag of tools that `SHOP_DEBUG_TOOLS=false` takes off."""
@@ -34,10 +30,6 @@ Search a shop's products and keep a shopping cart for this conversation. Find pr
 then use the product_id it gives in add_to_cart. Every answer shows the whole cart. If an answer says to \
 pass its cart_id, do so on every later call. Prices and names come \
 from the shop: never make one up."""
-
-_SWEEP_EVERY_SECONDS: Final = 60.0
-_SWEEP_BATCH: Final = 500
-_SWEEP_GRACE_SECONDS: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +76,7 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
             min_id_length=settings.min_session_id_length,
         )
         _open = Shop(settings, catalog, backend, carts, resolver)
-        sweeper = asyncio.create_task(_sweep(backend), name="carts-sweeper")
+        sweeper = asyncio.create_task(Sweeper(backend).run(), name="carts-sweeper")
         try:
             yield _open
         finally:
@@ -94,19 +86,6 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
                 await sweeper
     finally:
         await backend.close()
-
-
-async def _sweep(backend: CartBackend) -> None:
-    """Remove carts that expired a day ago, in small batches."""
-    while True:
-        await asyncio.sleep(_SWEEP_EVERY_SECONDS)
-        try:
-            while True:
-                before = int(time.time()) - _SWEEP_GRACE_SECONDS
-                if await backend.sweep(before, _SWEEP_BATCH) < _SWEEP_BATCH:
-                    break
-        except StoreUnavailable as error:
-            log.warning("expired carts were not removed: %s", error.reason)
 
 
 @contextlib.asynccontextmanager

@@ -23,7 +23,8 @@ class CartSummary:
 
 class CartBackend(Protocol):
     """Where carts are kept. Every backend keeps these promises; tests/carts/test_backends.py holds it to
-    them. Times are epoch seconds. Whatever can't be reached raises `StoreUnavailable`."""
+    them. Times are epoch seconds. Whatever can't be reached raises `StoreUnavailable`, a cart that is there
+    but can't be read `CartDamaged`."""
 
     async def load(self, key: CartKey) -> Cart | None:
         """The cart as the last acknowledged change left it, expired or not. Writes nothing."""
@@ -49,6 +50,10 @@ class CartBackend(Protocol):
 
     async def sweep(self, before: int, limit: int) -> int:
         """Remove at most `limit` carts that expired before `before`; how many were removed."""
+        ...
+
+    async def claim(self, name: str, now: int, seconds: int) -> bool:
+        """Whether nobody who shares these carts claimed `name` in the last `seconds`: if so, it's claimed."""
         ...
 
     async def secret(self) -> bytes:

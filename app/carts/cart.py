@@ -1,14 +1,24 @@
 """A cart as it is kept: frozen values, and the rules that need nothing but them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from app.errors import CartFull, IdempotencyConflict, QuantityLimit, TooManyKeyedChanges
+from app.errors import (
+    CartFull,
+    IdempotencyConflict,
+    NothingToUndo,
+    QuantityLimit,
+    TooManyKeyedChanges,
+    UndoConflict,
+)
 from app.money import Money
 
 RECEIPT_SECONDS: Final = 48 * 3600
 """How long a keyed change is remembered, in seconds (identity rule 9)."""
+
+KEEP_EXPIRED_SECONDS: Final = 7 * 24 * 3600
+"""How long an expired cart can still be brought back, in seconds."""
 
 MAX_RECEIPTS: Final = 1000
 """Keyed changes that one cart remembers; dropping one early would break the promise, so more are refused."""
@@ -61,6 +71,18 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """What a change asks of a cart: the quantities that some products shall have.
+
+    `lines` gives what is known of products that may not be in the cart yet; their quantity there counts
+    for nothing.
+    """
+
+    quantities: Mapping[str, int]
+    lines: Mapping[str, CartLine] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a cart may hold at most."""
 
@@ -93,6 +115,10 @@ class Cart:
     def expired(self, now: int) -> bool:
         return self.expires_at <= now
 
+    def gone(self, now: int) -> bool:
+        """Expired for so long that it can't be brought back."""
+        return self.expires_at + KEEP_EXPIRED_SECONDS <= now
+
     def quantity(self, product_id: str) -> int:
         """How many of a product are in the cart; 0 for none."""
         return next((line.quantity for line in self.lines if line.product_id == product_id), 0)
@@ -113,17 +139,16 @@ class Cart:
     def saved(
         self,
         action: str,
-        quantities: Mapping[str, int],
-        new_lines: Mapping[str, CartLine],
+        edit: Edit,
         *,
         now: int,
         ttl_seconds: int,
         limits: Limits,
     ) -> "Cart":
-        """The next version: each product in `quantities` has that quantity, every other line stays.
+        """The next version: each product of the edit has its quantity, every other line stays.
 
-        `new_lines` gives what is known of products that aren't in the cart yet. A line of quantity 0 goes.
-        Lines keep their order; new ones come last. The expiry slides to `ttl_seconds` from `now`.
+        A line of quantity 0 goes. Lines keep their order; new ones come last. The expiry slides to
+        `ttl_seconds` from `now`.
 
         Raises:
             QuantityLimit: a line would hold more than `limits.quantity`.
@@ -131,19 +156,19 @@ class Cart:
         """
         changes = tuple(
             LineChange(product_id, before, after, self._line(product_id) if before and not after else None)
-            for product_id, after in quantities.items()
+            for product_id, after in edit.quantities.items()
             if (before := self.quantity(product_id)) != after
         )
         for change in changes:
             if (error := self.over_limit(change.product_id, change.after, limits)) is not None:
                 raise error
         kept = [
-            replace(line, quantity=quantities.get(line.product_id, line.quantity))
+            replace(line, quantity=edit.quantities.get(line.product_id, line.quantity))
             for line in self.lines
-            if quantities.get(line.product_id, line.quantity) > 0
+            if edit.quantities.get(line.product_id, line.quantity) > 0
         ]
         added = [
-            replace(new_lines[change.product_id], quantity=change.after)
+            replace(edit.lines[change.product_id], quantity=change.after)
             for change in changes
             if not change.before
         ]
@@ -162,6 +187,25 @@ class Cart:
             expires_at=now + ttl_seconds,
             lines=(*kept, *added),
             history=_bounded((*self.history, Change(version, now, action, changes))),
+        )
+
+    def undoing(self, version: int | None) -> Edit:
+        """The edit that takes back what version `version` changed, the last change if None.
+
+        Raises:
+            NothingToUndo: there is no such change in the history.
+            UndoConflict: a newer change touched the same products; they are named.
+        """
+        changes = [change for change in self.history if change.lines and version in {None, change.version}]
+        if not changes:
+            raise NothingToUndo(version, [change.version for change in self.history if change.lines])
+        undone = changes[-1]
+        touched = [line.product_id for line in undone.lines if self.quantity(line.product_id) != line.after]
+        if touched:
+            raise UndoConflict(undone.version, self.version, touched)
+        return Edit(
+            {line.product_id: line.before for line in undone.lines},
+            {line.product_id: line.line for line in undone.lines if line.line},
         )
 
     def receipt(self, key: str, call: str, now: int) -> Receipt | None:

@@ -29,6 +29,8 @@ def sqlite_file(url: str, data_dir: Path) -> Path:
     """The file of a `sqlite:///…` URL. Raises `InvalidSetting` if the URL names none."""
     parts = urlsplit(url)
     name = unquote(parts.path).removeprefix("/")
+    if parts.scheme != "sqlite":
+        raise InvalidSetting(f"SHOP_CARTS_URL: {parts.scheme!r} keeps no carts in a file of its own.")
     if parts.netloc or not name or name.endswith("/") or parts.query or parts.fragment:
         raise InvalidSetting(f"SHOP_CARTS_URL: {url!r} doesn't name a file; use {_KNOWN}.")
     return data_dir / name

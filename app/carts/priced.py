@@ -104,6 +104,27 @@ class ChangedCart(CartView):
     ] = False
 
 
+class PastChange(BaseModel):
+    """One change of the cart."""
+
+    version: Annotated[int, Field(description="The version it made; undo_last_change takes it back.")]
+    at: Annotated[str, Field(description="ISO 8601, UTC.")]
+    action: Annotated[str, Field(description="The tool that made it.")]
+    changes: list[QuantityChange]
+
+
+class CartHistory(BaseModel):
+    """The last changes of this conversation's cart, newest first; 50 at most are kept."""
+
+    cart_id: str | None
+    changes: list[PastChange]
+
+
+def iso(epoch_seconds: int) -> str:
+    """A time as it is published: ISO 8601 in UTC."""
+    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
 def no_cart() -> CartView:
     """What a caller sees that has no cart yet."""
     return CartView(
@@ -134,7 +155,7 @@ def price(cart: Cart | None, cart_id: CartId, catalog: Catalog) -> CartView:
             for (store, _), money in subtotals.items()
         ],
         totals=[Amount.of(money, catalog.locale) for money in totals.values()],
-        expires_at=datetime.fromtimestamp(cart.expires_at, UTC).isoformat().replace("+00:00", "Z"),
+        expires_at=iso(cart.expires_at),
     )
 
 
@@ -146,6 +167,24 @@ def quantity_change(change: LineChange, cart: Cart, catalog: Catalog) -> Quantit
     return QuantityChange(
         product_id=change.product_id, product=name, before=change.before, after=change.after
     )
+
+
+def history(cart: Cart | None, cart_id: CartId, catalog: Catalog) -> CartHistory:
+    """What happened to the cart, newest first."""
+    past = (
+        [
+            PastChange(
+                version=change.version,
+                at=iso(change.at),
+                action=change.action,
+                changes=[quantity_change(line, cart, catalog) for line in change.lines],
+            )
+            for change in reversed(cart.history)
+        ]
+        if cart
+        else []
+    )
+    return CartHistory(cart_id=cart_id, changes=past)
 
 
 def _line(line: CartLine, catalog: Catalog) -> PricedLine:

@@ -11,23 +11,25 @@ import fcntl
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final
 
 import apsw
 
 from app.carts.backend import CartSummary, Rule, decode, encode
 from app.carts.cart import Cart
 from app.carts.handle import CartKey, fingerprint
-from app.errors import InvalidSetting, StoreUnavailable
+from app.errors import CartDamaged, InvalidSetting, StoreUnavailable
 
 log = logging.getLogger("agala.carts")
 
 _BATCH: Final = 512
 _BUSY_MS: Final = 5000
+_TURN_SECONDS: Final = 0.0003
 
 # Each entry leads from the layout before it to the next; PRAGMA user_version counts them.
 _MIGRATIONS: Final = (
@@ -49,9 +51,31 @@ _MIGRATIONS: Final = (
     CREATE TRIGGER cart_gone AFTER DELETE ON carts
         BEGIN UPDATE facts SET value = value - 1 WHERE name = 'carts'; END;
     """,
+    # Expired carts are kept for a week to be brought back, so that a count of all rows no longer tells the
+    # active ones: count by the hour in which carts expire.
+    """
+    DROP TRIGGER cart_made;
+    DROP TRIGGER cart_gone;
+    DELETE FROM facts WHERE name = 'carts';
+    CREATE TABLE expiring (hour INTEGER NOT NULL PRIMARY KEY, carts INTEGER NOT NULL);
+    INSERT INTO expiring SELECT expires_at / 3600, count(*) FROM carts GROUP BY 1;
+    CREATE TRIGGER cart_made AFTER INSERT ON carts BEGIN
+        INSERT INTO expiring VALUES (new.expires_at / 3600, 1)
+            ON CONFLICT (hour) DO UPDATE SET carts = carts + 1;
+    END;
+    CREATE TRIGGER cart_gone AFTER DELETE ON carts BEGIN
+        UPDATE expiring SET carts = carts - 1 WHERE hour = old.expires_at / 3600;
+        DELETE FROM expiring WHERE hour = old.expires_at / 3600 AND carts = 0;
+    END;
+    CREATE TRIGGER cart_kept AFTER UPDATE OF expires_at ON carts
+        WHEN old.expires_at / 3600 <> new.expires_at / 3600 BEGIN
+        UPDATE expiring SET carts = carts - 1 WHERE hour = old.expires_at / 3600;
+        DELETE FROM expiring WHERE hour = old.expires_at / 3600 AND carts = 0;
+        INSERT INTO expiring VALUES (new.expires_at / 3600, 1)
+            ON CONFLICT (hour) DO UPDATE SET carts = carts + 1;
+    END;
+    """,
 )
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -73,18 +97,28 @@ class SqliteCarts:
 
         Raises `InvalidSetting` if it can't be opened, can't be written or is something else.
         """
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _alone(path):
-                self._writer = _connect(path)
-                self._reader = _connect(path)
-            self._reader.execute("PRAGMA query_only = 1")
-        except (OSError, apsw.Error) as error:
-            raise InvalidSetting(
-                f"SHOP_CARTS_URL: carts can't be kept in {path}: {error}. Name a file that this user may "
-                "write and that holds nothing else."
-            ) from error
+        with contextlib.ExitStack() as opened:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._turns = opened.enter_context(path.with_name(path.name + ".lock").open("a"))
+                opened.enter_context(hold(path, fcntl.LOCK_SH))
+                # SQLite's own waiting doesn't cover the switch to WAL: of several processes that start
+                # together on an empty file some would fail.
+                with _turn(self._turns):
+                    self._writer = opened.enter_context(contextlib.closing(connect(path)))
+                    self._reader = opened.enter_context(contextlib.closing(connect(path)))
+                self._reader.execute("PRAGMA query_only = 1")
+            except (apsw.NotADBError, apsw.CorruptError) as error:
+                raise InvalidSetting(
+                    f"SHOP_CARTS_URL: {path} can't be read as carts ({error}). If it is damaged, bring a "
+                    "backup back with `agala restore BACKUP`; if it is something else, name another file."
+                ) from error
+            except (OSError, apsw.Error) as error:
+                raise InvalidSetting(
+                    f"SHOP_CARTS_URL: carts can't be kept in {path}: {error}. Name a file that this user may "
+                    "write and that holds nothing else."
+                ) from error
+            self._opened = opened.pop_all()
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._write_all, name="carts-writer", daemon=True)
@@ -93,6 +127,8 @@ class SqliteCarts:
     async def load(self, key: CartKey) -> Cart | None:
         try:
             return _current(self._reader, key)
+        except apsw.CorruptError as error:
+            raise _damaged(key, error) from error
         except apsw.Error as error:
             raise StoreUnavailable(str(error)) from error
 
@@ -101,10 +137,11 @@ class SqliteCarts:
         return cart
 
     async def count(self, now: int) -> int:
+        hour = now // 3600
         rows = self._read(
-            "SELECT (SELECT value FROM facts WHERE name = 'carts')"
-            " - (SELECT count(*) FROM carts WHERE expires_at <= ?)",
-            (now,),
+            "SELECT (SELECT coalesce(sum(carts), 0) FROM expiring WHERE hour > ?)"
+            " + (SELECT count(*) FROM carts WHERE expires_at > ? AND expires_at < ?)",
+            (hour, now, (hour + 1) * 3600),
         )
         return int(rows[0][0])
 
@@ -127,6 +164,17 @@ class SqliteCarts:
         )
         return len(gone)
 
+    async def claim(self, name: str, now: int, seconds: int) -> bool:
+        mine: Sequence[Any] = await self._submit(
+            _Work(
+                self._future(),
+                sql="INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+                " WHERE value <= ? RETURNING 1",
+                bindings=(f"claim:{name}", now + seconds, now),
+            )
+        )
+        return bool(mine)
+
     async def secret(self) -> bytes:
         await self._submit(
             _Work(
@@ -140,7 +188,7 @@ class SqliteCarts:
     async def ping(self) -> None:
         if not self._thread.is_alive():
             raise StoreUnavailable("the writer has stopped")
-        self._read("SELECT value FROM facts WHERE name = 'carts'")
+        self._read("SELECT 1 FROM facts LIMIT 1")
 
     async def close(self) -> None:
         if self._closed:
@@ -148,8 +196,7 @@ class SqliteCarts:
         self._closed = True
         self._work.put(None)
         await asyncio.to_thread(self._thread.join)
-        self._reader.close()
-        self._writer.close()
+        self._opened.close()
 
     def _read(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
         try:
@@ -192,10 +239,18 @@ class SqliteCarts:
         """One transaction for the batch. Nobody is answered before it is on the disk."""
         results: list[object] = []
         try:
-            with _transaction(self._writer):
+            with _turn(self._turns), _transaction(self._writer):
                 changed: dict[CartKey, Cart | None] = {}
                 results = [self._do(work, changed) for work in batch]
-        except apsw.Error as error:
+        except apsw.CorruptError as error:
+            if len(batch) > 1:
+                # Only some of them meet the damage: one by one, the others still get through.
+                for work in batch:
+                    self._commit([work])
+                return
+            key = batch[0].key
+            results = [_damaged(key, error) if key else StoreUnavailable(str(error))]
+        except (apsw.Error, OSError) as error:
             log.error("carts were not written: %s", error)
             results = [StoreUnavailable(str(error)) for _ in batch]
         except BaseException as error:  # the thread must outlive whatever this was, and say it
@@ -211,8 +266,6 @@ class SqliteCarts:
                 changed[work.key] = _current(self._writer, work.key)
             cart = changed[work.key]
             after = work.rule(cart)
-        except apsw.CorruptError as error:
-            return _damaged(work.key, error)
         except Exception as error:  # whatever a rule raises is for its caller
             return error
         if after is not cart:
@@ -230,20 +283,54 @@ class SqliteCarts:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes from opening the file meanwhile: SQLite's own waiting doesn't cover the switch
-    to WAL, so that of several that start together on an empty file some would fail."""
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def _turn(lock: IO[str]) -> Iterator[None]:
+    """Wait for this process's turn at the file. SQLite sleeps ever longer while another process writes,
+    which four writers feel as seconds; waiting here keeps it to milliseconds."""
+    deadline = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise OSError("another process keeps the carts locked") from None
+            time.sleep(_TURN_SECONDS)
+    try:
         yield
+    finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)
 
 
-def _connect(path: Path) -> apsw.Connection:
+def hold(path: Path, how: int) -> IO[str]:
+    """A lock that says that the carts at `path` are in use: shared by servers, alone for a restore.
+
+    Raises `BlockingIOError` if it can't be had at once. It is let go when the file is closed.
+    """
+    lock = path.with_name(path.name + ".in-use").open("a")
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
+def connect(path: Path) -> apsw.Connection:
+    """The carts at `path` in their newest layout, made if they are missing. Raises `InvalidSetting`."""
     made = not path.exists()
     db = apsw.Connection(str(path))
-    db.set_busy_timeout(_BUSY_MS)
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
     if made:
         path.chmod(0o600)
+    return db
+
+
+def _prepare(db: apsw.Connection, path: Path) -> None:
+    db.set_busy_timeout(_BUSY_MS)
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",
@@ -255,11 +342,10 @@ def _connect(path: Path) -> apsw.Connection:
         db.execute(f"PRAGMA {pragma}")
     with _transaction(db):
         _migrate(db, path)
-    return db
 
 
 def _current(db: apsw.Connection, key: CartKey) -> Cart | None:
-    """Raises `StoreUnavailable` if the cart is there but can't be read: others can."""
+    """Raises `CartDamaged` if what is kept there is no cart."""
     for row in db.execute("SELECT body FROM carts WHERE key = ?", (key,)):
         try:
             return decode(row[0])
@@ -268,9 +354,9 @@ def _current(db: apsw.Connection, key: CartKey) -> Cart | None:
     return None
 
 
-def _damaged(key: CartKey, error: Exception) -> StoreUnavailable:
-    log.error("cart %s is damaged: %s", fingerprint(key), error)
-    return StoreUnavailable(f"cart {fingerprint(key)} is damaged")
+def _damaged(key: CartKey, error: Exception) -> CartDamaged:
+    log.error("cart %s is damaged: %s", fingerprint(key), type(error).__name__)
+    return CartDamaged(fingerprint(key))
 
 
 def _migrate(db: apsw.Connection, path: Path) -> None:

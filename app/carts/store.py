@@ -5,34 +5,50 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from app.carts.backend import CartBackend, CartSummary
-from app.carts.cart import Cart, CartLine, Limits, LineChange
+from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart, CartLine, Edit, Limits
 from app.carts.handle import CartId, random_cart_id
 from app.carts.priced import (
+    CartHistory,
     CartView,
     ChangedCart,
     ChangedLine,
     QuantityChange,
+    history,
+    iso,
     no_cart,
     price,
     quantity_change,
 )
 from app.catalog.catalog import Catalog
-from app.catalog.product import Product
 from app.errors import (
+    CartExpired,
     CartIdRequired,
     CartNotFound,
     ItemsRefused,
+    NothingToRestore,
     NotInCart,
     ProductUnavailable,
     ShopError,
 )
 from app.sessions.session import Recognition, Session
 
-Edit = Callable[[Cart], Mapping[str, int]]
-"""From a cart as it is to the quantities that some products shall have. Pure."""
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A change that a session asks for. `arguments` tell one change from another with the same key.
+
+    `starts`: a session without a cart gets one. `expired`: what becomes of a cart that expired and could
+    still be brought back.
+    """
+
+    action: str
+    arguments: Mapping[str, Any]
+    edit: Callable[[Cart], Edit]
+    starts: bool = False
+    expired: Literal["refuse", "restore", "replace"] = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,75 +78,78 @@ class CartStore:
         self._clock = clock
 
     async def view(self, session: Session) -> CartView:
-        """The session's cart. Writes nothing. Raises `CartNotFound` for a handle of no cart."""
+        """The session's cart. Writes nothing. Raises `CartNotFound` (a handle of no cart), `CartExpired`."""
         if session.cart_id is None:
             return no_cart()
-        cart = _live(await self._backend.load(session.key(session.cart_id)), self._now())
-        if cart is None and session.recognition is Recognition.HANDLE:
-            raise CartNotFound
-        return price(cart, session.cart_id, self._catalog)
+        return price(await self._load(session, session.cart_id), session.cart_id, self._catalog)
+
+    async def history(self, session: Session) -> CartHistory:
+        """The last changes of the session's cart, newest first. Raises what `view` raises."""
+        if session.cart_id is None:
+            return CartHistory(cart_id=None, changes=[])
+        cart = await self._load(session, session.cart_id)
+        return history(cart, session.cart_id, self._catalog)
 
     async def add(self, session: Session, product_id: str, quantity: int) -> ChangedLine:
         """Put `quantity` more of a product into the cart; a session without a cart gets one.
 
         Raises `ProductNotFound`, `ProductUnavailable`, `QuantityLimit`, `CartFull`, and what any change
-        raises: `CartNotFound`, `IdempotencyConflict`, `TooManyKeyedChanges`, `StoreUnavailable`.
+        raises: `CartNotFound`, `CartExpired`, `IdempotencyConflict`, `TooManyKeyedChanges`,
+        `StoreUnavailable`.
         """
-        known, problem = self._offer(product_id)
+        lines, problem = self._offer(product_id)
 
-        def edit(cart: Cart) -> Mapping[str, int]:
+        def edit(cart: Cart) -> Edit:
             if problem is not None:
                 raise problem
-            return {product_id: cart.quantity(product_id) + quantity}
+            return Edit({product_id: cart.quantity(product_id) + quantity}, lines)
 
-        asked = {"product_id": product_id, "quantity": quantity}
-        return await self._change_line(session, "add_to_cart", product_id, asked, edit, known, may_start=True)
+        arguments = {"product_id": product_id, "quantity": quantity}
+        return await self._change_line(session, product_id, _Ask("add_to_cart", arguments, edit, starts=True))
 
     async def add_items(self, session: Session, items: Sequence[tuple[str, int]]) -> ChangedCart:
         """Put a whole list into the cart, all or nothing; the same product twice counts together.
 
-        Raises `ItemsRefused` naming every item that stood in the way, and what any change raises.
+        Raises `ItemsRefused` naming every item that stood in the way, `CartFull`, and what any change raises.
         """
-        products: dict[str, Product] = {}
+        lines: dict[str, CartLine] = {}
         added: dict[str, int] = {}
         refused: dict[str, ShopError] = {}
         for product_id, quantity in items:
-            known, problem = self._offer(product_id)
-            products |= {product.id: product for product in known}
+            offered, problem = self._offer(product_id)
+            lines |= offered
             added[product_id] = added.get(product_id, 0) + quantity
             if problem is not None:
                 refused[product_id] = problem
 
-        def edit(cart: Cart) -> Mapping[str, int]:
+        def edit(cart: Cart) -> Edit:
             quantities = {product_id: cart.quantity(product_id) + more for product_id, more in added.items()}
             over = {
-                product_id: cart.over_limit(product_id, after, self._limits)
+                product_id: error
                 for product_id, after in quantities.items()
+                if (error := cart.over_limit(product_id, after, self._limits)) is not None
             }
-            problems = refused | {product_id: error for product_id, error in over.items() if error}
-            if problems:
-                raise _refused(problems)
-            return quantities
+            if refused or over:
+                raise _refused(refused | over)
+            return Edit(quantities, lines)
 
-        asked = {"items": sorted(added.items())}
-        return await self._change_cart(
-            session, "add_items_to_cart", asked, edit, list(products.values()), may_start=True
-        )
+        asked = _Ask("add_items_to_cart", {"items": sorted(added.items())}, edit, starts=True)
+        return await self._change_cart(session, asked)
 
     async def set_quantity(self, session: Session, product_id: str, quantity: int) -> ChangedLine:
         """Make the cart hold exactly so many of a product; 0 takes the line out, and is no error if it
         isn't there. Safe to repeat. Raises what `add` raises."""
-        known, problem = self._offer(product_id)
+        lines, problem = self._offer(product_id)
 
-        def edit(cart: Cart) -> Mapping[str, int]:
+        def edit(cart: Cart) -> Edit:
             there = cart.quantity(product_id)
             # What the shop no longer sells can still be made less, or taken out.
             if problem is not None and (quantity > there or not there):
                 raise problem
-            return {product_id: quantity}
+            return Edit({product_id: quantity}, lines)
 
-        asked = {"product_id": product_id, "quantity": quantity}
-        return await self._change_line(session, "set_quantity", product_id, asked, edit, known)
+        arguments = {"product_id": product_id, "quantity": quantity}
+        return await self._change_line(session, product_id, _Ask("set_quantity", arguments, edit))
 
     async def remove(self, session: Session, product_id: str, quantity: int | None) -> ChangedLine:
         """Take a line out, or so many of it. More than there are takes the line out.
@@ -138,19 +157,36 @@ class CartStore:
         Raises `NotInCart` naming what is in the cart, and what any change raises.
         """
 
-        def edit(cart: Cart) -> Mapping[str, int]:
+        def edit(cart: Cart) -> Edit:
             there = cart.quantity(product_id)
             if not there:
                 raise _not_in_cart(product_id, cart)
-            return {product_id: 0 if quantity is None else max(there - quantity, 0)}
+            return Edit({product_id: 0 if quantity is None else max(there - quantity, 0)})
 
-        asked = {"product_id": product_id, "quantity": quantity}
-        return await self._change_line(session, "remove_from_cart", product_id, asked, edit, [])
+        arguments = {"product_id": product_id, "quantity": quantity}
+        return await self._change_line(session, product_id, _Ask("remove_from_cart", arguments, edit))
 
     async def clear(self, session: Session) -> ChangedCart:
-        """Take everything out. Raises what any change raises."""
+        """Take everything out; in the place of an expired cart comes an empty one. Raises what any change
+        raises."""
+
+        def edit(cart: Cart) -> Edit:
+            return Edit({line.product_id: 0 for line in cart.lines})
+
+        return await self._change_cart(session, _Ask("clear_cart", {}, edit, expired="replace"))
+
+    async def undo(self, session: Session, version: int | None) -> ChangedCart:
+        """Take back what version `version` changed, by a new change; the last change if None.
+
+        Raises `NothingToUndo`, `UndoConflict`, and what any change raises.
+        """
+        asked = _Ask("undo_last_change", {"version": version}, lambda cart: cart.undoing(version))
+        return await self._change_cart(session, asked)
+
+    async def restore(self, session: Session) -> ChangedCart:
+        """Bring an expired cart back as it was. Raises `NothingToRestore`, and what any change raises."""
         return await self._change_cart(
-            session, "clear_cart", {}, lambda cart: {line.product_id: 0 for line in cart.lines}, []
+            session, _Ask("restore_cart", {}, lambda cart: Edit({}), expired="restore")
         )
 
     async def active(self, session: Session, most: int) -> ActiveSessions:
@@ -161,18 +197,19 @@ class CartStore:
         others = tuple(summary for summary in latest if summary.key != own)[:most]
         return ActiveSessions(await self._backend.count(now), others)
 
-    async def _change_line(
-        self,
-        session: Session,
-        action: str,
-        product_id: str,
-        asked: Mapping[str, Any],
-        edit: Edit,
-        known: Sequence[Product],
-        *,
-        may_start: bool = False,
-    ) -> ChangedLine:
-        view, changes, repeated = await self._change(session, action, asked, edit, known, may_start=may_start)
+    async def _load(self, session: Session, cart_id: CartId) -> Cart | None:
+        cart = await self._backend.load(session.key(cart_id))
+        now = self._now()
+        if cart is None or cart.gone(now):
+            if session.recognition is Recognition.HANDLE:
+                raise CartNotFound
+            return None
+        if cart.expired(now):
+            raise _expired(cart)
+        return cart
+
+    async def _change_line(self, session: Session, product_id: str, ask: _Ask) -> ChangedLine:
+        view, changes, repeated = await self._change(session, ask)
         if changes:
             change = changes[0]
         else:
@@ -181,66 +218,50 @@ class CartStore:
             change = QuantityChange(product_id=product_id, product=name, before=quantity, after=quantity)
         return ChangedLine(**dict(view), change=change, already_applied=repeated)
 
-    async def _change_cart(
-        self,
-        session: Session,
-        action: str,
-        asked: Mapping[str, Any],
-        edit: Edit,
-        known: Sequence[Product],
-        *,
-        may_start: bool = False,
-    ) -> ChangedCart:
-        view, changes, repeated = await self._change(session, action, asked, edit, known, may_start=may_start)
+    async def _change_cart(self, session: Session, ask: _Ask) -> ChangedCart:
+        view, changes, repeated = await self._change(session, ask)
         return ChangedCart(**dict(view), changes=changes, already_applied=repeated)
 
-    async def _change(
-        self,
-        session: Session,
-        action: str,
-        asked: Mapping[str, Any],
-        edit: Edit,
-        known: Sequence[Product],
-        *,
-        may_start: bool,
-    ) -> tuple[CartView, list[QuantityChange], bool]:
+    async def _change(self, session: Session, ask: _Ask) -> tuple[CartView, list[QuantityChange], bool]:
         """Make one change of the session's cart, exactly once if the session carries a key."""
-        cart_id = self._cart_id(session, may_start)
+        cart_id = self._cart_id(session, ask.starts)
         now = self._now()
-        new_lines = {p.id: CartLine(p.id, 1, p.name, p.price, now) for p in known}
         key = _digest(session.idempotency_key) if session.idempotency_key else None
-        call = _digest(action, asked)
+        call = _digest(ask.action, ask.arguments)
         repeated = False
 
         def rule(stored: Cart | None) -> Cart:
             nonlocal repeated
-            repeated = False
-            cart = _live(stored, now)
-            if cart is None:
-                if session.recognition is Recognition.HANDLE:
-                    raise CartNotFound
-                cart = Cart.empty(now, self._ttl_seconds, after=stored)
-            elif key and cart.receipt(key, call, now):
-                repeated = True
-                return cart
+            repeated = bool(key and stored and not stored.expired(now) and stored.receipt(key, call, now))
+            if stored is not None and repeated:
+                return stored
+            cart = self._cart_for(ask, session, stored, now)
             saved = cart.saved(
-                action,
-                edit(cart),
-                new_lines,
-                now=now,
-                ttl_seconds=self._ttl_seconds,
-                limits=self._limits,
+                ask.action, ask.edit(cart), now=now, ttl_seconds=self._ttl_seconds, limits=self._limits
             )
             return saved.with_receipt(key, call, now) if key else saved
 
         cart = await self._backend.change(session.key(cart_id), rule)
-        made = self._made(cart, key, call, now)
+        receipt = cart.receipt(key, call, now) if key else None
+        made = receipt.lines if receipt else cart.history[-1].lines
         changes = [quantity_change(change, cart, self._catalog) for change in made]
         return price(cart, cart_id, self._catalog), changes, repeated
 
-    def _made(self, cart: Cart, key: str | None, call: str, now: int) -> tuple[LineChange, ...]:
-        receipt = cart.receipt(key, call, now) if key else None
-        return receipt.lines if receipt else cart.history[-1].lines
+    def _cart_for(self, ask: _Ask, session: Session, stored: Cart | None, now: int) -> Cart:
+        """The cart that a change starts from."""
+        if stored is None or stored.gone(now):
+            if session.recognition is Recognition.HANDLE:
+                raise CartNotFound
+            if ask.expired == "restore":
+                raise NothingToRestore
+            return Cart.empty(now, self._ttl_seconds, after=stored)
+        if not stored.expired(now):
+            if ask.expired == "restore":
+                raise NothingToRestore
+            return stored
+        if ask.expired == "refuse":
+            raise _expired(stored)
+        return stored if ask.expired == "restore" else Cart.empty(now, self._ttl_seconds, after=stored)
 
     def _cart_id(self, session: Session, may_start: bool) -> CartId:
         if session.cart_id is not None:
@@ -249,16 +270,16 @@ class CartStore:
             raise CartIdRequired
         return random_cart_id()
 
-    def _offer(self, product_id: str) -> tuple[list[Product], ShopError | None]:
-        """The product if it is for sale, else why not. An error isn't raised before a rule asks for the
-        product: the retry of a change that was made before needs none."""
+    def _offer(self, product_id: str) -> tuple[dict[str, CartLine], ShopError | None]:
+        """The line of a product if it is for sale, else why not. An error isn't raised before a rule asks
+        for the product: the retry of a change that was made before needs none."""
         try:
             product = self._catalog.require(product_id)
         except ShopError as error:
-            return [], error
+            return {}, error
         if product.available:
-            return [product], None
-        return [], ProductUnavailable(
+            return {product.id: CartLine(product.id, 1, product.name, product.price, self._now())}, None
+        return {}, ProductUnavailable(
             f"{product.name} ({product.id}) isn't available just now. Look for something like it with "
             "search_products.",
             product_id=product.id,
@@ -268,8 +289,8 @@ class CartStore:
         return int(self._clock())
 
 
-def _live(cart: Cart | None, now: int) -> Cart | None:
-    return None if cart is None or cart.expired(now) else cart
+def _expired(cart: Cart) -> CartExpired:
+    return CartExpired(iso(cart.expires_at), iso(cart.expires_at + KEEP_EXPIRED_SECONDS))
 
 
 def _digest(*parts: object) -> str:

@@ -6,12 +6,12 @@ from fastmcp import Context
 from fastmcp.tools import ToolResult
 from pydantic import BaseModel, Field, StringConstraints
 
-from app.carts.priced import CartView, ChangedCart, ChangedLine
+from app.carts.priced import CartHistory, CartView, ChangedCart, ChangedLine
 from app.sessions.middleware import session_of
 from app.sessions.session import Session
 from app.shop import mcp, shop_of
 from app.tools.answer import READS, answer, hints, output_schema
-from app.tools.text import cart_text, change_text
+from app.tools.text import cart_text, change_text, history_text
 
 _Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -144,6 +144,53 @@ async def clear_cart(
     """Take everything out of this conversation's cart. Ask the shopper first. The cart itself stays."""
     session = await session_of(ctx)
     return _changed(ctx, session, await shop_of(ctx).carts.clear(session))
+
+
+@mcp.tool(title="Cart history", annotations=READS, output_schema=output_schema(CartHistory))
+async def cart_history(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
+    """Show the last changes of this conversation's cart, newest first: what, before, after, when.
+
+    Changes nothing. undo_last_change takes a version from here.
+    """
+    session = await session_of(ctx)
+    past = await shop_of(ctx).carts.history(session)
+    return answer(history_text(past, shop_of(ctx).catalog.locale), past)
+
+
+@mcp.tool(
+    title="Undo the last change",
+    annotations=hints(destructive=True),
+    output_schema=output_schema(ChangedCart),
+)
+async def undo_last_change(
+    ctx: Context,
+    version: Annotated[
+        int | None,
+        Field(ge=1, description="The version whose change to take back, from an answer or cart_history."),
+    ] = None,
+    cart_id: CartIdArgument = None,
+    idempotency_key: IdempotencyKey = None,
+) -> ToolResult:
+    """Take back the last change of this conversation's cart (emptying it too), or that of `version`.
+
+    It is a change itself: undoing it does it again. If a newer change touched the same products, nothing is
+    done and the error says so. Pass the version of the answer that the shopper wants undone, so that nobody
+    else's later change is taken back instead.
+    """
+    session = await session_of(ctx)
+    return _changed(ctx, session, await shop_of(ctx).carts.undo(session, version))
+
+
+@mcp.tool(title="Restore an expired cart", annotations=hints(), output_schema=output_schema(ChangedCart))
+async def restore_cart(
+    ctx: Context, cart_id: CartIdArgument = None, idempotency_key: IdempotencyKey = None
+) -> ToolResult:
+    """Bring this conversation's cart back as it was, after an answer said that it expired (cart_expired).
+
+    Possible for 7 days after it expired. Prices are today's.
+    """
+    session = await session_of(ctx)
+    return _changed(ctx, session, await shop_of(ctx).carts.restore(session))
 
 
 def _changed(ctx: Context, session: Session, changed: ChangedLine | ChangedCart) -> ToolResult:

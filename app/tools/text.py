@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.carts.priced import CartView, PricedLine, QuantityChange
+from app.carts.priced import CartHistory, CartView, PricedLine, QuantityChange
 from app.messages import say
 from app.sessions.session import Recognition
 
@@ -46,6 +46,25 @@ def change_text(
     if repeated:
         lines.insert(0, say(locale, "This change was already made earlier; nothing was done again."))
     return "\n".join([*lines, cart_text(view, recognition, locale)])
+
+
+def history_text(past: CartHistory, locale: str) -> str:
+    """One line a product and change, newest first."""
+    lines = [
+        say(
+            locale,
+            "Version {version} · {at} · {action} · {product}: {before} → {after}",
+            version=change.version,
+            at=change.at,
+            action=change.action,
+            product=line.product,
+            before=line.before,
+            after=line.after,
+        )
+        for change in past.changes
+        for line in change.changes
+    ]
+    return "\n".join(lines or [say(locale, "Nothing was changed in this cart yet.")])
 
 
 def _line(line: PricedLine, locale: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The promises of CartBackend, on every backend."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.carts.backend import CartBackend, Rule
-from app.carts.cart import Cart, CartLine, Limits
+from app.carts.cart import Cart, CartLine, Edit, Limits
 from app.carts.handle import CartKey, cart_key, random_cart_id
 from app.carts.open import open_carts
 from app.money import Money
@@ -40,8 +41,7 @@ def add(quantity: int = 1, product_id: str = "s:1", now: int = NOW) -> Rule:
         line = CartLine(product_id, 1, "שם", Money(100, "ILS"), now)
         return cart.saved(
             "add",
-            {product_id: cart.quantity(product_id) + quantity},
-            {product_id: line},
+            Edit({product_id: cart.quantity(product_id) + quantity}, {product_id: line}),
             now=now,
             ttl_seconds=TTL,
             limits=Limits(),
@@ -186,6 +186,28 @@ async def test_the_sweep_removes_what_expired_and_nothing_else(backend: CartBack
     assert [await backend.load(key) for key in old] == [None] * 5
     assert await backend.load(kept) is not None
     assert await backend.count(NOW) == 1
+
+
+async def test_a_claim_is_for_one_at_a_time(url: str, tmp_path: Path) -> None:
+    both = [await open_carts(url, tmp_path), await open_carts(url, tmp_path)]
+    now = int(time.time())
+    claims = await asyncio.gather(*(backend.claim("sweep", now, 2) for backend in both))
+    assert sorted(claims) == [False, True]
+    assert await both[0].claim("another", now, 2)
+    await asyncio.sleep(2.1)
+    assert await both[1].claim("sweep", now + 3, 2)
+    for backend in both:
+        await backend.close()
+
+
+async def test_counts_follow_carts_through_expiry_and_back(backend: CartBackend) -> None:
+    key = a_key()
+    for now, active in ((NOW, 1), (NOW + 50 * TTL, 1)):
+        await backend.change(key, add(now=now))
+        assert await backend.count(now) == active
+        assert await backend.count(now + TTL) == 0
+    assert await backend.sweep(NOW + 51 * TTL + 1, 10) == 1
+    assert await backend.count(NOW) == 0
 
 
 async def test_closing_finishes_what_was_accepted(url: str, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from app.carts.backend import decode, encode
-from app.carts.cart import MAX_RECEIPTS, RECEIPT_SECONDS, Cart, CartLine, Limits, LineChange
+from app.carts.cart import MAX_RECEIPTS, RECEIPT_SECONDS, Cart, CartLine, Edit, Limits, LineChange
 from app.errors import CartFull, IdempotencyConflict, QuantityLimit, TooManyKeyedChanges
 from app.money import Money
 
@@ -15,7 +15,7 @@ def line(product_id: str) -> CartLine:
 
 def saved(cart: Cart, quantities: dict[str, int], now: int = 7, limits: Limits = LIMITS) -> Cart:
     lines = {product_id: line(product_id) for product_id in quantities}
-    return cart.saved("test", quantities, lines, now=now, ttl_seconds=TTL, limits=limits)
+    return cart.saved("test", Edit(quantities, lines), now=now, ttl_seconds=TTL, limits=limits)
 
 
 EMPTY = Cart.empty(7, TTL)

@@ -6,21 +6,25 @@ from pathlib import Path
 import pytest
 
 from app.carts.backend import CartBackend
-from app.carts.cart import Limits
+from app.carts.cart import KEEP_EXPIRED_SECONDS, Limits
 from app.carts.handle import CartId, random_cart_id
 from app.carts.priced import CartView
 from app.carts.sqlite import SqliteCarts
 from app.carts.store import CartStore
 from app.catalog.catalog import Catalog
 from app.errors import (
+    CartExpired,
     CartFull,
     CartIdRequired,
     CartNotFound,
     IdempotencyConflict,
     ItemsRefused,
+    NothingToRestore,
+    NothingToUndo,
     NotInCart,
     ProductNotFound,
     QuantityLimit,
+    UndoConflict,
 )
 from app.sessions.session import ANONYMOUS, Recognition, Session
 from tests.conftest import catalog_of, row, write_feed
@@ -271,18 +275,126 @@ async def test_parallel_adds_all_count(world: World) -> None:
     assert quantities(await world.store.view(who)) == {TOMATOES: 100}
 
 
-async def test_an_expired_cart_is_gone_for_its_handle_and_begun_anew_by_its_conversation(
-    world: World,
-) -> None:
+async def test_an_expired_cart_says_so_to_its_own_conversation_and_its_handle(world: World) -> None:
     who = conversation()
-    old = await world.store.add(who, TOMATOES, 1)
+    cart_id = (await world.store.add(who, TOMATOES, 1)).cart_id
     world.now += TTL
-    assert (await world.store.view(who)).lines == []
+    for session in (who, by_handle(cart_id)):
+        for attempt in (
+            world.store.view(session),
+            world.store.history(session),
+            world.store.add(session, CUCUMBERS, 1),
+            world.store.undo(session, None),
+        ):
+            with pytest.raises(CartExpired, match="cart_expired") as error:
+                await attempt
+            assert error.value.details["restorable_until"] == "1970-01-19T14:03:20Z"
+    with pytest.raises(CartNotFound):
+        await world.store.view(by_handle(cart_id, owner="somebody else"))
+
+
+async def test_an_expired_cart_can_be_brought_back_for_a_week(world: World) -> None:
+    who = conversation()
+    before = await world.store.add(who, TOMATOES, 2)
+    world.now += TTL + KEEP_EXPIRED_SECONDS - 1
+    restored = await world.store.restore(by_handle(before.cart_id))
+    assert (quantities(restored), restored.version) == ({TOMATOES: 2}, 2)
+    assert quantities(await world.store.view(who)) == {TOMATOES: 2}
+    with pytest.raises(NothingToRestore):
+        await world.store.restore(who)
+
+
+async def test_clearing_an_expired_cart_begins_an_empty_one(world: World) -> None:
+    who = conversation()
+    old = await world.store.add(who, TOMATOES, 2)
+    world.now += TTL
+    fresh = await world.store.clear(who)
+    assert (fresh.lines, fresh.changes) == ([], [])
+    assert fresh.version > old.version
+    assert quantities(await world.store.add(who, CUCUMBERS, 1)) == {CUCUMBERS: 1}
+
+
+async def test_after_that_week_the_cart_is_gone(world: World) -> None:
+    who = conversation()
+    old = await world.store.add(who, TOMATOES, 2)
+    world.now += TTL + KEEP_EXPIRED_SECONDS
+    with pytest.raises(NothingToRestore):
+        await world.store.restore(who)
     with pytest.raises(CartNotFound):
         await world.store.view(by_handle(old.cart_id))
+    assert (await world.store.view(who)).lines == []
     fresh = await world.store.add(who, CUCUMBERS, 1)
     assert quantities(fresh) == {CUCUMBERS: 1}
     assert fresh.version > old.version
+
+
+async def test_history_tells_what_before_after_and_when_newest_first(world: World) -> None:
+    who = conversation()
+    await world.store.add(who, TOMATOES, 2)
+    world.now += 60
+    await world.store.remove(who, TOMATOES, None)
+    past = (await world.store.history(who)).changes
+    assert [(one.version, one.at, one.action) for one in past] == [
+        (2, "1970-01-12T13:47:40Z", "remove_from_cart"),
+        (1, "1970-01-12T13:46:40Z", "add_to_cart"),
+    ]
+    assert [(line.product, line.before, line.after) for one in past for line in one.changes] == [
+        ("עגבניות", 2, 0),
+        ("עגבניות", 0, 2),
+    ]
+    assert (await world.store.history(NOBODY)).changes == []
+
+
+async def test_undo_takes_the_last_change_back_and_undo_of_undo_is_redo(world: World) -> None:
+    who = conversation()
+    await world.store.add_items(who, [(TOMATOES, 2), (OATS, 1)])
+    await world.store.set_quantity(who, TOMATOES, 5)
+    undone = await world.store.undo(who, None)
+    assert (quantities(undone), undone.version) == ({TOMATOES: 2, OATS: 1}, 3)
+    assert quantities(await world.store.undo(who, None)) == {TOMATOES: 5, OATS: 1}
+
+
+async def test_undo_brings_a_cleared_cart_back_with_what_was_known(world: World, tmp_path: Path) -> None:
+    who = conversation()
+    await world.store.add_items(who, [(TOMATOES, 2), (CUCUMBERS, 1)])
+    await world.store.clear(who)
+    world.catalog = catalog_of(write_feed(tmp_path / "later", "green", [row(2, "מלפפונים", "9")]))
+    back = await world.store.undo(who, None)
+    assert [(line.name, line.quantity, line.available) for line in back.lines] == [
+        ("עגבניות", 2, False),
+        ("מלפפונים", 1, True),
+    ]
+    assert back.lines[1].price_was is not None
+
+
+async def test_undo_of_an_older_version_says_so_if_a_newer_change_is_in_the_way(world: World) -> None:
+    who = conversation()
+    await world.store.add(who, TOMATOES, 2)
+    await world.store.add(who, CUCUMBERS, 1)
+    await world.store.add(who, TOMATOES, 1)
+    with pytest.raises(UndoConflict, match="green:1 was changed since") as error:
+        await world.store.undo(who, 1)
+    assert error.value.details == {"version": 3, "product_ids": [TOMATOES]}
+    assert quantities(await world.store.undo(who, 2)) == {TOMATOES: 3}
+
+
+async def test_undo_without_anything_to_undo_says_so(world: World) -> None:
+    who = conversation()
+    with pytest.raises(NothingToUndo, match="Nothing was changed yet"):
+        await world.store.undo(who, None)
+    await world.store.add(who, TOMATOES, 2)
+    await world.store.set_quantity(who, TOMATOES, 2)
+    with pytest.raises(NothingToUndo, match="versions 1"):
+        await world.store.undo(who, 2)
+    assert quantities(await world.store.undo(who, None)) == {}
+
+
+async def test_a_keyed_undo_is_made_once(world: World) -> None:
+    who = conversation()
+    await world.store.add(who, TOMATOES, 2)
+    keyed = replace(who, idempotency_key="toolu_9")
+    answers = [await world.store.undo(keyed, None) for _ in range(2)]
+    assert [(quantities(answer), answer.already_applied) for answer in answers] == [({}, False), ({}, True)]
 
 
 async def test_every_change_keeps_the_cart_longer(world: World) -> None:
