@@ -53,7 +53,14 @@ class Settings(BaseSettings):
 
     carts_url: str = Field(
         "sqlite:///carts.db",
-        description="Where carts are kept: sqlite:///FILE (a relative FILE is inside SHOP_DATA_DIR).",
+        description="Where carts are kept: sqlite:///FILE (a relative FILE is inside SHOP_DATA_DIR), "
+        "redis://, redis+cluster://, redis+sentinel://.",
+    )
+    redis_wait: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="How many Redis replicas must have a change before it is acknowledged.",
     )
     cart_ttl_seconds: int = Field(
         30 * 24 * 3600, ge=60, description="A cart is kept this long after its last change, in seconds."

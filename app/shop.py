@@ -60,7 +60,7 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
     global _open  # noqa: PLW0603 - one shop a process, as there is one `mcp`
     defaults = Defaults(currency=settings.currency, base_url=settings.base_url)
     catalog = open_catalog(settings.catalog, settings.data_dir, defaults)
-    backend = await open_carts(settings.carts_url, settings.data_dir)
+    backend = await open_carts(settings.carts_url, settings.data_dir, settings.redis_wait)
     try:
         secret = settings.secret.encode() if settings.secret else await backend.secret()
         carts = CartStore(

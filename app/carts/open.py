@@ -8,21 +8,30 @@ from app.carts.backend import CartBackend
 from app.carts.sqlite import SqliteCarts
 from app.errors import InvalidSetting
 
-_KNOWN: Final = "sqlite:///carts.db (inside SHOP_DATA_DIR) or sqlite:////var/lib/shop/carts.db"
+_REDIS_SCHEMES: Final = tuple(
+    f"redis{secure}{kind}" for secure in ("", "s") for kind in ("", "+cluster", "+sentinel")
+)
+_KNOWN: Final = (
+    "sqlite:///carts.db (inside SHOP_DATA_DIR), sqlite:////var/lib/shop/carts.db, redis://HOST:6379, "
+    "redis+cluster://HOST,HOST or redis+sentinel://HOST,HOST/SERVICE"
+)
 
 
-async def open_carts(url: str, data_dir: Path) -> CartBackend:
-    """The backend at `url`, opened.
+async def open_carts(url: str, data_dir: Path, wait_replicas: int = 0) -> CartBackend:
+    """The backend at `url`, opened. `wait_replicas` is how many Redis replicas must have a change before it
+    is acknowledged.
 
     Raises `InvalidSetting` if the scheme isn't known or nothing can be kept there; then nothing is made.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "sqlite":
-        raise InvalidSetting(
-            f"SHOP_CARTS_URL: {parts.scheme!r} isn't a kind of URL known here; use {_KNOWN}."
-        )
-    file = sqlite_file(url, data_dir)
-    return SqliteCarts(file)
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        return SqliteCarts(sqlite_file(url, data_dir))
+    if scheme not in _REDIS_SCHEMES:
+        raise InvalidSetting(f"SHOP_CARTS_URL: {scheme!r} isn't a kind of URL known here; use {_KNOWN}.")
+    from app.carts.redis import RedisCarts  # noqa: PLC0415 - only who keeps carts there waits for its import
+    from app.carts.redis_url import open_nodes  # noqa: PLC0415
+
+    return RedisCarts(await open_nodes(url, wait_replicas))
 
 
 def sqlite_file(url: str, data_dir: Path) -> Path:

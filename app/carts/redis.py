@@ -1,0 +1,322 @@
+"""Carts in Redis or Valkey: any number of server processes on any number of machines, sharing them.
+
+A change loads the cart, runs its rule here, and a script puts the result in its place if nothing came
+between. Changes of one cart wait for each other in this process and are saved together; commands to one
+server that wait at the same moment travel together (app/carts/redis_nodes.py).
+
+An answer can get lost after the script ran. Each save leaves its random mark in the cart, so that a save
+whose answer is missing is looked up instead of guessed: it is never made twice and never forgotten.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from redis.exceptions import RedisError, ResponseError
+
+from app.carts.backend import CartSummary, Rule, decode, encode
+from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart
+from app.carts.handle import CartKey, fingerprint
+from app.carts.redis_nodes import TRANSIENT, Nodes, NotReplicatedError
+from app.errors import CartDamaged, StoreUnavailable
+
+log = logging.getLogger("agala.carts")
+
+_PREFIX: Final = "agala"
+_BUCKETS: Final = 64
+_PATIENCE_SECONDS: Final = 1.8
+_COUNT_SECONDS: Final = 1.0
+_PAUSE_SECONDS: Final = 0.02
+_MARKS: Final = 16
+_MARK_BYTES: Final = 6
+
+# The cart's hash counts its saves in v, and has its body b, quantity q, and the marks m of its last saves.
+# Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead.
+_SAVE: Final = """
+local v = redis.call('HGET', KEYS[1], 'v')
+if (v or '0') ~= ARGV[1] then
+  return redis.call('HMGET', KEYS[1], 'v', 'b', 'm')
+end
+local m = ARGV[6] .. string.sub(redis.call('HGET', KEYS[1], 'm') or '', 1, tonumber(ARGV[7]))
+redis.call('HSET', KEYS[1], 'v', ARGV[2], 'b', ARGV[3], 'q', ARGV[4], 'm', m)
+redis.call('EXPIRE', KEYS[1], ARGV[8])
+redis.call('ZADD', KEYS[2], ARGV[5], ARGV[9])
+return 1
+"""
+
+_SWEEP: Final = """
+local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])
+for _, member in ipairs(gone) do
+  redis.call('DEL', ARGV[3] .. member)
+  redis.call('ZREM', KEYS[1], member)
+end
+return #gone
+"""
+
+_CLAIM: Final = """
+local until_ = tonumber(redis.call('GET', KEYS[1]) or '0')
+if until_ > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
+
+
+@dataclass(slots=True)
+class _Stored:
+    """A cart as it is kept: how often it was saved, its value, the marks of its last saves."""
+
+    saves: int
+    cart: Cart | None
+    marks: bytes
+
+
+@dataclass(slots=True)
+class _Waiting:
+    rule: Rule
+    answer: asyncio.Future[Cart]
+
+
+class RedisCarts:
+    """A `CartBackend` in Redis or Valkey: one server, one that Sentinel watches, or a cluster."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._waiting: dict[CartKey, list[_Waiting]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._counted: tuple[float, int, int] | None = None
+
+    async def load(self, key: CartKey) -> Cart | None:
+        async with _patience():
+            return (await self._stored(key)).cart
+
+    async def change(self, key: CartKey, rule: Rule) -> Cart:
+        if self._closed:
+            raise StoreUnavailable("closed")
+        waiting = _Waiting(rule, asyncio.get_running_loop().create_future())
+        queue = self._waiting.get(key)
+        if queue is None:
+            self._waiting[key] = [waiting]
+            task = asyncio.create_task(self._serve(key))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            queue.append(waiting)
+        return await waiting.answer
+
+    async def count(self, now: int) -> int:
+        counted = self._counted
+        if counted and counted[1] == now and time.monotonic() - counted[0] < _COUNT_SECONDS:
+            return counted[2]
+        async with _patience():
+            counts = await asyncio.gather(
+                *(
+                    self._nodes.call(_index(bucket), "ZCOUNT", _index(bucket), f"({now}", "+inf")
+                    for bucket in range(_BUCKETS)
+                )
+            )
+        self._counted = (time.monotonic(), now, sum(int(count) for count in counts))
+        return self._counted[2]
+
+    async def latest(self, limit: int, now: int) -> list[CartSummary]:
+        # A cart expires a fixed time after its last change, so that the last to expire changed last.
+        async with _patience():
+            found = await asyncio.gather(
+                *(
+                    self._nodes.call(
+                        _index(bucket),
+                        *("ZRANGE", _index(bucket), "+inf", f"({now}", "BYSCORE", "REV"),
+                        *("LIMIT", 0, limit, "WITHSCORES"),
+                    )
+                    for bucket in range(_BUCKETS)
+                )
+            )
+            members = [(float(score), bytes(member)) for bucket in found for member, score in _pairs(bucket)]
+            keys = [CartKey(bytes.fromhex(member.decode())) for _, member in sorted(members)[::-1][:limit]]
+            quantities = await asyncio.gather(
+                *(self._nodes.call(_name(key), "HGET", _name(key), "q") for key in keys)
+            )
+        return [
+            CartSummary(key, int(quantity))
+            for key, quantity in zip(keys, quantities, strict=True)
+            if quantity is not None
+        ]
+
+    async def sweep(self, before: int, limit: int) -> int:
+        removed = 0
+        for bucket in range(_BUCKETS):
+            if removed >= limit:
+                break
+            async with _patience():
+                index = _index(bucket)
+                gone = await self._nodes.script(
+                    _SWEEP, [index], [before, limit - removed, index.removesuffix(":expiry") + ":cart:"]
+                )
+            removed += int(gone)
+        return removed
+
+    async def claim(self, name: str, now: int, seconds: int) -> bool:
+        async with _patience():
+            key = f"{_PREFIX}:claim:{name}"
+            return bool(await self._nodes.script(_CLAIM, [key], [now, now + seconds, seconds]))
+
+    async def secret(self) -> bytes:
+        async with _patience():
+            key = f"{_PREFIX}:secret"
+            await self._nodes.call(key, "SET", key, secrets.token_bytes(32), "NX", write=True)
+            return bytes(await self._nodes.call(key, "GET", key))
+
+    async def ping(self) -> None:
+        async with _patience():
+            await self._nodes.call(_index(0), "EXISTS", _index(0))
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._nodes.close()
+
+    async def _stored(self, key: CartKey) -> _Stored:
+        return _read(key, await self._nodes.call(_name(key), "HMGET", _name(key), "v", "b", "m"))
+
+    async def _serve(self, key: CartKey) -> None:
+        """Save what waits for one cart until nothing does."""
+        while self._waiting[key]:
+            batch, self._waiting[key] = self._waiting[key], []
+            try:
+                async with _patience():
+                    await self._save(key, batch)
+            except BaseException as error:  # whoever waits must hear of it, whatever it was
+                for waiting in batch:
+                    if not waiting.answer.done():
+                        waiting.answer.set_exception(error)
+                if not isinstance(error, StoreUnavailable | CartDamaged):
+                    log.exception("carts were not written")
+        del self._waiting[key]
+
+    async def _save(self, key: CartKey, batch: list[_Waiting]) -> None:
+        """Run the rules one after the other on the cart, and put the result in its place.
+
+        Another process may have changed it meanwhile: then they run again on what is there now.
+        """
+        stored = await self._stored(key)
+        while True:
+            after, outcomes = _run(batch, stored.cart)
+            if after is stored.cart or after is None:
+                break
+            found = await self._put(key, stored, after)
+            if found is None:
+                break
+            stored = found
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if waiting.answer.done():
+                continue  # the caller went away; what it asked for is done all the same
+            if isinstance(outcome, Cart):
+                waiting.answer.set_result(outcome)
+            else:
+                waiting.answer.set_exception(outcome)
+
+    async def _put(self, key: CartKey, stored: _Stored, after: Cart) -> _Stored | None:
+        """Put `after` in the place of what was read; None if that was done, else what is there instead."""
+        mark = secrets.token_bytes(_MARK_BYTES)
+        unsure = False
+        while True:
+            try:
+                answer = await self._nodes.script(
+                    _SAVE,
+                    [_name(key), _index(_bucket(key))],
+                    [
+                        *(stored.saves, stored.saves + 1, encode(after), after.total_quantity),
+                        *(after.expires_at, mark, (_MARKS - 1) * _MARK_BYTES),
+                        *(after.expires_at - after.updated_at + KEEP_EXPIRED_SECONDS, key.hex()),
+                    ],
+                    write=True,
+                )
+            except NotReplicatedError as error:
+                raise StoreUnavailable(str(error)) from error
+            except (RedisError, OSError) as error:
+                if isinstance(error, ResponseError) and not isinstance(error, TRANSIENT):
+                    raise  # refused: it wasn't done, and wouldn't be
+                # It may have been done or not: what is there says which.
+                unsure = True
+                found = await self._found_again(key)
+            else:
+                if answer == 1:
+                    return None
+                found = _read(key, answer)
+            if mark in _marks(found.marks):
+                return None
+            if unsure and found.saves - stored.saves >= _MARKS:
+                raise StoreUnavailable("the cart changed so often that it isn't known whether it was saved")
+            if found.saves != stored.saves:
+                return found
+
+    async def _found_again(self, key: CartKey) -> _Stored:
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            with contextlib.suppress(RedisError, OSError):
+                return await self._stored(key)
+
+
+def _run(batch: list[_Waiting], cart: Cart | None) -> tuple[Cart | None, list[Cart | Exception]]:
+    """The cart after all rules, and what each of them came to."""
+    outcomes: list[Cart | Exception] = []
+    for waiting in batch:
+        try:
+            cart = waiting.rule(cart)
+        except Exception as error:  # whatever a rule raises is for its caller
+            outcomes.append(error)
+        else:
+            outcomes.append(cart)
+    return cart, outcomes
+
+
+def _read(key: CartKey, answer: list[bytes | None]) -> _Stored:
+    saves, body, marks = answer
+    if saves is None or body is None:
+        return _Stored(0, None, b"")
+    try:
+        return _Stored(int(saves), decode(body), marks or b"")
+    except ValueError as error:
+        log.error("cart %s is damaged: %s", fingerprint(key), type(error).__name__)
+        raise CartDamaged(fingerprint(key)) from error
+
+
+def _marks(marks: bytes) -> list[bytes]:
+    return [marks[start : start + _MARK_BYTES] for start in range(0, len(marks), _MARK_BYTES)]
+
+
+def _bucket(key: CartKey) -> int:
+    return zlib.crc32(key) % _BUCKETS
+
+
+def _name(key: CartKey) -> str:
+    """The key of a cart. What stands in braces decides the slot in a cluster: a bucket is in one slot."""
+    return f"{_PREFIX}:{{{_bucket(key)}}}:cart:{key.hex()}"
+
+
+def _index(bucket: int) -> str:
+    """The key of a bucket's carts, by when they expire."""
+    return f"{_PREFIX}:{{{bucket}}}:expiry"
+
+
+def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+@contextlib.asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    """Turns what goes wrong or takes too long on the way to Redis into `StoreUnavailable`."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise StoreUnavailable("Redis doesn't answer in time") from error
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(f"Redis: {type(error).__name__}") from error
