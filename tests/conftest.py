@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,3 +64,11 @@ def two_stores(tmp_path: Path) -> Catalog:
         write_feed(tmp_path / "feeds", "green", green),
         write_feed(tmp_path / "feeds", "blue", blue, currency="USD", locale="en_US"),
     )
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert isinstance(port, int)
+    return port

@@ -1,4 +1,3 @@
-import socket
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -27,11 +26,3 @@ def own(tmp_path: Path) -> Path:
 def conversation() -> str:
     """A conversation id that no other test has."""
     return f"v1/test-conversation-{next(_numbers)}"
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    assert isinstance(port, int)
-    return port

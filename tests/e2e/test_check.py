@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.server import ROOT, Server, environment, serving, wait_for
+from tests.e2e.server import ROOT, Server, call, environment, serving, wait_for
+from tests.redis_servers import redis_server
 
 NAIVE = Path(__file__).with_name("naive_server.py")
 
@@ -38,6 +39,19 @@ def test_every_step_holds_on_the_first_shop_s_real_catalogue(
     with serving(own, catalog=first_shop) as server:
         assert "689 products" in (own / "out").read_text()
         assert check(server.url, tmp_path).returncode == 0
+
+
+def test_every_step_holds_on_carts_in_redis_behind_two_servers(tmp_path: Path) -> None:
+    with (
+        redis_server(tmp_path / "redis") as redis,
+        serving(tmp_path / "one", carts_url=redis.url) as one,
+        serving(tmp_path / "two", carts_url=redis.url) as two,
+    ):
+        assert check(one.url, tmp_path).returncode == 0
+        for server in (one, two):
+            report = call(server.url, "debug_session", meta={"openai/session": "test-session-alice"})
+            assert report["structuredContent"]["items_in_cart"] == 3
+            assert report["structuredContent"]["total_active_sessions"] == 52
 
 
 @pytest.mark.parametrize("fault", ["default", "transport", "lost"])

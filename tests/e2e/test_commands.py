@@ -130,6 +130,30 @@ def test_a_port_in_use_is_said(server: Server, tmp_path: Path) -> None:
     assert "can't listen there" in failed.stderr
 
 
+def test_carts_are_backed_up_while_served_and_restored_when_not(own: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    with serving(own) as server:
+        call(server.url, "add_to_cart", {"product_id": A}, meta={"openai/session": "v1/abc"})
+        assert "1 carts are in" in agala(own, "backup", str(copy)).stdout
+        call(server.url, "clear_cart", meta={"openai/session": "v1/abc"})
+        refused = agala(own, "restore", str(copy))
+        assert (refused.returncode, "Stop it first" in refused.stderr) == (2, True)
+    restored = agala(own, "restore", str(copy))
+    assert (restored.returncode, "1 carts were restored" in restored.stdout) == (0, True)
+    with serving(own) as server:
+        assert cart(call(server.url, "view_cart", meta={"openai/session": "v1/abc"})) == {A: 1}
+
+
+def test_a_damaged_file_is_refused_with_the_way_back(own: Path) -> None:
+    with serving(own) as server:
+        call(server.url, "add_to_cart", {"product_id": A}, meta={"openai/session": "v1/abc"})
+    with (own / "data" / "carts.db").open("r+b") as raw:
+        raw.write(b"\xa5" * 100)
+    failed = agala(own, "serve")
+    assert failed.returncode == 2
+    assert "agala restore" in failed.stderr
+
+
 def test_import_reports_and_the_next_start_serves_it(own: Path, tmp_path: Path) -> None:
     feed = write_feed(tmp_path, "green", [row(1, "a"), row(2, "b", "bad")])
     own.mkdir()

@@ -1,6 +1,9 @@
 """Whose cart it is, over real HTTP, as ChatGPT and other hosts really call."""
 
 import asyncio
+import json
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +288,38 @@ def test_the_session_header_can_be_ignored(own: Path, era: str) -> None:
         for _ in range(2):
             added = call(server.url, "add_to_cart", {"product_id": A}, headers=pooled, era=era)
             assert cart(added) == {A: 1}
+
+
+def test_undo_history_and_restore_are_tools_too(server: Server, conversation: str, era: str) -> None:
+    who: dict[str, Any] = {"meta": chatgpt(conversation), "era": era}
+    call(server.url, "add_to_cart", {"product_id": A, "quantity": 2}, **who)
+    call(server.url, "clear_cart", **who)
+    past = call(server.url, "cart_history", **who)
+    assert [(one["version"], one["action"]) for one in past["structuredContent"]["changes"]] == [
+        (2, "clear_cart"),
+        (1, "add_to_cart"),
+    ]
+    assert "add_to_cart" in text(past)
+    assert cart(call(server.url, "undo_last_change", {"version": 2}, **who)) == {A: 2}
+    assert error_code(call(server.url, "undo_last_change", {"version": 9}, **who)) == "NothingToUndo"
+    assert error_code(call(server.url, "restore_cart", **who)) == "NothingToRestore"
+
+
+def test_an_expired_cart_says_so_and_comes_back(own: Path, conversation: str, era: str) -> None:
+    who: dict[str, Any] = {"meta": chatgpt(conversation), "era": era}
+    with serving(own) as server:
+        call(server.url, "add_to_cart", {"product_id": A}, **who)
+    with sqlite3.connect(own / "data" / "carts.db") as file:
+        ((body,),) = file.execute("SELECT body FROM carts").fetchall()
+        expired = json.loads(body) | {"expires_at": int(time.time()) - 60}
+        file.execute(
+            "UPDATE carts SET expires_at = ?, body = ?", (expired["expires_at"], json.dumps(expired))
+        )
+    file.close()
+    with serving(own) as server:
+        refused = call(server.url, "view_cart", **who)
+        assert error_code(refused) == "CartExpired"
+        assert "cart_expired" in text(refused)
+        assert "restore_cart" in text(refused)
+        assert cart(call(server.url, "restore_cart", **who)) == {A: 1}
+        assert cart(call(server.url, "view_cart", **who)) == {A: 1}
