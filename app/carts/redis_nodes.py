@@ -68,7 +68,7 @@ class Line:
     async def close(self) -> None:
         if self._runner is not None:
             await self._runner
-        await self.client.aclose()
+        await self.client.aclose(close_connection_pool=True)
 
     async def _run(self) -> None:
         while self._waiting:
@@ -115,9 +115,15 @@ class Nodes:
     """The server, or the servers of a cluster, by the key that a command is about."""
 
     def __init__(
-        self, client: Redis | RedisCluster, wait_replicas: int, options: Mapping[str, Any] | None = None
+        self,
+        client: Redis | RedisCluster,
+        wait_replicas: int,
+        options: Mapping[str, Any] | None = None,
+        guides: Sequence[Redis] = (),
     ) -> None:
-        """`options` are what a connection to a server of a cluster needs besides its address."""
+        """`options` are what a connection to a server of a cluster needs besides its address; `guides` are
+        Sentinels, to be let go with the rest."""
+        self._guides = guides
         self._wait_replicas = wait_replicas
         self._options = dict(options or {})
         self._cluster = client if isinstance(client, RedisCluster) else None
@@ -152,6 +158,8 @@ class Nodes:
         for line in (*self._lines.values(), *([self._single] if self._single else [])):
             with contextlib.suppress(RedisError, OSError):
                 await line.close()
+        for guide in self._guides:
+            await guide.aclose(close_connection_pool=True)
         if self._cluster is not None:
             await self._cluster.aclose()
 

@@ -130,7 +130,8 @@ def _nodes(place: _Place, wait_replicas: int) -> Nodes:
         return Nodes(cluster, wait_replicas, place.options)
     if place.kind == "sentinel":
         sentinel = Sentinel(list(place.hosts), sentinel_kwargs=place.sentinel)  # type: ignore[no-untyped-call]  # the library's own lacks them
-        return Nodes(sentinel.master_for(place.path[0], **place.options), wait_replicas)
+        primary = sentinel.master_for(place.path[0], **place.options)
+        return Nodes(primary, wait_replicas, guides=sentinel.sentinels)
     host, port = place.hosts[0]
     return Nodes(Redis(host=host, port=port, **place.options), wait_replicas)
 

@@ -51,7 +51,7 @@ def server(shared_server: RedisServer) -> RedisServer:
     ],
 )
 async def test_a_url_that_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path, url: str) -> None:
-    with pytest.raises(InvalidSetting, match="^SHOP_CARTS_URL") as error:
+    with pytest.raises(InvalidSetting, match=r"^SHOP_CARTS_URL") as error:
         await open_carts(url, tmp_path / "data")
     assert "redis://" in str(error.value)
     assert list(tmp_path.iterdir()) == []
