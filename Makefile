@@ -13,6 +13,9 @@ run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 test: .venv/.ready-dev check-style  ## Lint, format, types, all tests
 	$(BIN)/pytest -n auto
 
+test-faults: .venv/.ready-dev  ## Kills, full disks, lost answers: each prints what it came to; up to 4 minutes
+	$(BIN)/pytest -m fault tests/faults
+
 check-style: .venv/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
