@@ -102,9 +102,11 @@ class Line:
         for sent in batch:
             end += len(sent.commands)
             answers.append(raw[end - 1])
-            if sent.write and not isinstance(replicas, int):
-                answers[-1] = replicas
-            elif sent.write and replicas < self._wait_replicas and not isinstance(answers[-1], Exception):
+            if not sent.write or isinstance(answers[-1], Exception):
+                continue
+            if not isinstance(replicas, int):
+                answers[-1] = NotReplicatedError(f"saved, but on how many replicas isn't known: {replicas}")
+            elif replicas < self._wait_replicas:
                 answers[-1] = NotReplicatedError(
                     f"saved, but on {replicas} instead of {self._wait_replicas} replicas"
                 )
