@@ -208,7 +208,7 @@ class RedisCarts:
         stored = await self._stored(key)
         while True:
             after, outcomes = _run(batch, stored.cart)
-            if after is stored.cart or after is None:
+            if after is None or (after is stored.cart and not self._must_repeat(outcomes)):
                 break
             found = await self._put(key, stored, after)
             if found is None:
@@ -221,6 +221,11 @@ class RedisCarts:
                 waiting.answer.set_result(outcome)
             else:
                 waiting.answer.set_exception(outcome)
+
+    def _must_repeat(self, outcomes: list[Cart | Exception]) -> bool:
+        """Whether a cart that stays as it is has to be saved once more before it is acknowledged: what was
+        read may be on the primary alone, saved by somebody who was told that it isn't on enough replicas."""
+        return self._nodes.waits and any(isinstance(outcome, Cart) for outcome in outcomes)
 
     async def _put(self, key: CartKey, stored: _Stored, after: Cart) -> _Stored | None:
         """Put `after` in the place of what was read; None if that was done, else what is there instead."""
@@ -250,8 +255,12 @@ class RedisCarts:
                 if answer == 1:
                     return None
                 found = _read(key, answer)
-            if mark in _marks(found.marks):
-                return None
+            if mark in _marks(found.marks) and found.cart is not None:
+                if not self._nodes.waits:
+                    return None
+                # Saved, but nobody waited for replicas: saving it once more as it is does.
+                stored, after = found, found.cart
+                continue
             if unsure and found.saves - stored.saves >= _MARKS:
                 raise StoreUnavailable("the cart changed so often that it isn't known whether it was saved")
             if found.saves != stored.saves:

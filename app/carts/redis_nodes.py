@@ -134,6 +134,11 @@ class Nodes:
         self._refreshing = asyncio.Lock()
         self._refreshed = 0
 
+    @property
+    def waits(self) -> bool:
+        """Whether a write counts only once replicas have it."""
+        return self._wait_replicas > 0
+
     async def call(self, key: str, *command: Any, write: bool = False) -> Any:
         """The answer of a command about `key`. Raises `RedisError`, `OSError`, `NotReplicatedError`."""
         return await self._call(key, command, write)

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ReadOnlyError
 
-from app.carts.cart import KEEP_EXPIRED_SECONDS
+from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart
 from app.carts.open import open_carts
 from app.carts.redis import RedisCarts
+from app.carts.redis_url import open_nodes
 from app.errors import CartDamaged, InvalidSetting, StoreUnavailable
 from tests.carts.test_backends import NOW, TTL, a_key, add
 from tests.redis_servers import (
@@ -20,6 +22,7 @@ from tests.redis_servers import (
     redis_cluster,
     redis_sentinel,
     redis_server,
+    wait_until,
 )
 
 
@@ -154,6 +157,41 @@ async def test_sentinel_leads_to_the_primary(tmp_path: Path) -> None:
         await carts.change(a_key(), add())
         assert len(primary.ask().keys("agala:*:cart:*")) == 1
         await carts.close()
+
+
+async def test_a_primary_that_became_a_replica_is_seen_as_one_also_with_wait(tmp_path: Path) -> None:
+    """It refuses WAIT as well, in words that would not lead to the new primary."""
+    with redis_server(tmp_path / "redis") as server:
+        nodes = await open_nodes(server.url, wait_replicas=1)
+        server.cli("replicaof", "127.0.0.1", "1")
+        with pytest.raises(ReadOnlyError):
+            await nodes.call("x", "SET", "x", "1", write=True)
+        await nodes.close()
+
+
+async def test_with_wait_nothing_is_acknowledged_that_is_only_on_the_primary(tmp_path: Path) -> None:
+    """Not even the repeat of a change that was saved, but on too few replicas."""
+    with redis_server(tmp_path / "primary") as primary:
+        of_primary = ("--replicaof", f"127.0.0.1 {primary.port}")
+        with redis_server(tmp_path / "replica", *DURABLE, *of_primary) as replica:
+            wait_until(lambda: "state=online" in primary.cli("info", "replication"))
+            carts = await open_carts(primary.url, tmp_path, wait_replicas=1)
+            key = a_key()
+            changed = await carts.change(key, add())
+            replica.freeze()
+            for rule in (add(), as_it_is):
+                with pytest.raises(StoreUnavailable):
+                    await carts.change(key, rule)
+            replica.thaw()
+            again = await carts.change(key, as_it_is)
+            await carts.close()
+    assert (changed.quantity("s:1"), again.quantity("s:1")) == (1, 2)
+
+
+def as_it_is(cart: Cart | None) -> Cart:
+    """The rule of a repeat: the change was made before."""
+    assert cart is not None
+    return cart
 
 
 async def test_carts_of_a_cluster_are_spread_over_its_servers(tmp_path: Path) -> None:
