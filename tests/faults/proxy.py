@@ -19,7 +19,7 @@ class LossyProxy:
         self.lossy = False
         self.swallowed = 0
         self._behind = port
-        self._chance = random.Random(7)  # noqa: S311 - nothing to guess here
+        self._chance = random.Random(7)
 
     async def serve(self) -> None:
         """Pass on until cancelled; `port` is set once it listens."""
