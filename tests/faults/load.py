@@ -19,7 +19,7 @@ MAX_QUANTITY: Final = 1_000_000
 
 _PRODUCTS: Final = tuple(f"agala-organic:{number}" for number in range(1001, 1011))
 _DIGITS: Final = 9
-_OPEN_CARTS: Final = 4
+_OPEN_CARTS: Final = 8
 _PAUSE_SECONDS: Final = 0.05
 _AWAY_SECONDS: Final = 0.3
 _PATIENCE_SECONDS: Final = 60.0

@@ -22,8 +22,6 @@ from tests.redis_servers import (
 
 pytestmark = pytest.mark.fault
 
-A = "agala-organic:1001"
-
 
 @pytest.mark.parametrize("fsync", ["everysec", "always"])
 def test_redis_killed_and_started_again_has_every_acknowledged_change(
@@ -92,18 +90,21 @@ def test_answers_lost_after_the_write_lose_and_double_nothing(tmp_path: Path, fi
 def test_a_cluster_that_fails_over_has_what_was_acknowledged_with_wait(
     tmp_path: Path, figure: Figure, replicas: int
 ) -> None:
-    """The replica lags when the master dies, which is when acknowledged changes are lost without WAIT."""
+    """The replica was away when the master died, so that it takes over without the last changes."""
     with (
         redis_cluster(tmp_path / "cluster") as servers,
         shop(tmp_path, carts_url=cluster_url(servers), redis_wait=replicas) as server,
         Load(server.url) as load,
     ):
         master, replica = servers[0], _replica(servers)
+        # By itself a replica that was away for long doesn't take over, and the carts stay unreachable.
+        replica.cli("config", "set", "cluster-replica-validity-factor", "0")
+        replica.cli("config", "rewrite")
         load.more(300)
-        replica.freeze()
-        time.sleep(0.7)
+        replica.kill()
+        time.sleep(1)
         master.kill()
-        replica.thaw()
+        replica.start()
         began = time.monotonic()
         wait_until(lambda: replica.ask().role()[0] == b"master")
         seconds = time.monotonic() - began
@@ -111,8 +112,8 @@ def test_a_cluster_that_fails_over_has_what_was_acknowledged_with_wait(
         load.more(300)
         load.finish()
         account = load.account(server.url)
-    price = "" if replicas else ", the price of no WAIT"
-    figure(f"cluster failover in {seconds:.1f} s, WAIT {replicas}: {account}{price}")
+    price = "" if replicas else "; losing some is the price of no WAIT"
+    figure(f"cluster failover in {seconds:.1f} s to a stale replica, WAIT {replicas}: {account}{price}")
     assert account.doubled == 0
     assert account.lost == 0 or not replicas
 
