@@ -4,6 +4,8 @@ BIN := .venv/bin
 UV = $(shell command -v uv || echo $(BIN)/uv)
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
+# Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
+export UV_COMPILE_BYTECODE := 1
 
 .PHONY: run test check-style test-conformance clean
 

@@ -53,10 +53,8 @@ class Account:
     doubled: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.acknowledged:,} acknowledged, {self.lost:,} lost, {self.doubled:,} doubled"
-            f" ({self.unanswered:,} unkeyed without an answer)"
-        )
+        unanswered = f" ({self.unanswered:,} unanswered)" if self.unanswered else ""
+        return f"{self.acknowledged:,} acknowledged, {self.lost:,} lost, {self.doubled:,} doubled{unanswered}"
 
 
 class Load:

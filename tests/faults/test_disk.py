@@ -62,7 +62,7 @@ def test_a_full_disk_is_an_error_reading_goes_on_and_writing_once_there_is_space
                 load.more(200)
                 load.finish()
             found = load.account(server.url)
-            fill(disk / "filler")
+        fill(disk / "filler")
         refused = agala(tmp_path, "serve", data_dir=disk / "new")
     figure(f"disk full under load: {load.refused} calls refused; {found}")
     assert error_code(added) == "StoreUnavailable"
