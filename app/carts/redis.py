@@ -193,6 +193,10 @@ class RedisCarts:
                 async with _patience():
                     await self._save(key, batch)
             except BaseException as error:  # whoever waits must hear of it, whatever it was
+                if isinstance(error, StoreUnavailable):
+                    # Who came meanwhile has waited for the same server: not as long once more.
+                    batch += self._waiting[key]
+                    self._waiting[key] = []
                 for waiting in batch:
                     if not waiting.answer.done():
                         waiting.answer.set_exception(error)

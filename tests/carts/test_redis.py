@@ -127,6 +127,23 @@ async def test_a_server_that_went_away_is_an_error_and_is_found_again(tmp_path: 
         await carts.close()
 
 
+async def test_who_waits_behind_a_change_that_fails_does_not_wait_as_long_again(tmp_path: Path) -> None:
+    with redis_server(tmp_path / "redis", *DURABLE) as server:
+        carts = await open_carts(server.url, tmp_path)
+        key = a_key()
+        await carts.change(key, add())
+        server.freeze()
+        first = asyncio.create_task(carts.change(key, add()))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(carts.change(key, add()))
+        outcomes = await asyncio.gather(first, second, return_exceptions=True)
+        assert outcomes[0] is outcomes[1]
+        assert isinstance(outcomes[0], StoreUnavailable)
+        server.thaw()
+        assert (await carts.change(key, add())).quantity("s:1") >= 2
+        await carts.close()
+
+
 async def test_a_server_that_is_full_refuses_and_goes_on_reading(tmp_path: Path) -> None:
     with redis_server(tmp_path / "redis", *DURABLE) as server:
         carts = await open_carts(server.url, tmp_path)
