@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Final
 
-_LOST: Final = 0.04
+_LOST: Final = 0.08
 
 
 class LossyProxy:

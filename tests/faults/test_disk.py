@@ -132,7 +132,7 @@ def test_a_backup_under_load_restores_what_was_acknowledged_before_it_over_a_dam
     assert (kept.lost, kept.doubled) == (0, 0)
 
 
-def test_damage_in_one_page_is_named_by_its_carts_and_the_others_go_on(
+def test_damage_in_one_page_is_an_error_of_the_carts_on_it_and_beside_it_only(
     tmp_path: Path, figure: Figure
 ) -> None:
     conversations = [{"openai/session": f"v1/conversation-{number}"} for number in range(80)]
@@ -146,8 +146,8 @@ def test_damage_in_one_page_is_named_by_its_carts_and_the_others_go_on(
     damaged = [view for view in views if view["isError"]]
     refused = [add for add in adds if add["isError"]]
     figure(
-        f"corrupt page: {len(damaged)} of {len(views)} carts are named as damaged, {len(refused)} can't be "
-        "changed; the others go on"
+        f"corrupt page: {len(damaged)} of {len(views)} carts can't be read, {len(refused)} can't be "
+        "changed, which the errors name; the others go on"
     )
     assert {error_code(answer) for answer in (*damaged, *refused)} == {"CartDamaged"}
     assert len({text(view) for view in damaged}) == len(damaged)
