@@ -37,13 +37,15 @@ _MARKS: Final = 16
 _MARK_BYTES: Final = 6
 
 # The cart's hash counts its saves in v, and has its body b, quantity q, and the marks m of its last saves.
-# Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead.
+# Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead. The count
+# alone doesn't tell: after a failover the new primary may have come to the same count by another save.
 _SAVE: Final = """
-local v = redis.call('HGET', KEYS[1], 'v')
-if (v or '0') ~= ARGV[1] then
-  return redis.call('HMGET', KEYS[1], 'v', 'b', 'm')
+local found = redis.call('HMGET', KEYS[1], 'v', 'b', 'm')
+local marks = found[3] or ''
+if (found[1] or '0') ~= ARGV[1] or string.sub(marks, 1, #ARGV[10]) ~= ARGV[10] then
+  return found
 end
-local m = ARGV[6] .. string.sub(redis.call('HGET', KEYS[1], 'm') or '', 1, tonumber(ARGV[7]))
+local m = ARGV[6] .. string.sub(marks, 1, tonumber(ARGV[7]))
 redis.call('HSET', KEYS[1], 'v', ARGV[2], 'b', ARGV[3], 'q', ARGV[4], 'm', m)
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 redis.call('ZADD', KEYS[2], ARGV[5], ARGV[9])
@@ -74,6 +76,10 @@ class _Stored:
     saves: int
     cart: Cart | None
     marks: bytes
+
+    @property
+    def last_mark(self) -> bytes:
+        return self.marks[:_MARK_BYTES]
 
 
 @dataclass(slots=True)
@@ -244,6 +250,7 @@ class RedisCarts:
                         *(stored.saves, stored.saves + 1, encode(after), after.total_quantity),
                         *(after.expires_at, mark, (_MARKS - 1) * _MARK_BYTES),
                         *(after.expires_at - after.updated_at + KEEP_EXPIRED_SECONDS, key.hex()),
+                        stored.last_mark,
                     ],
                     write=True,
                 )
@@ -267,7 +274,7 @@ class RedisCarts:
                 continue
             if unsure and found.saves - stored.saves >= _MARKS:
                 raise StoreUnavailable("the cart changed so often that it isn't known whether it was saved")
-            if found.saves != stored.saves:
+            if (found.saves, found.last_mark) != (stored.saves, stored.last_mark):
                 return found
 
     async def _found_again(self, key: CartKey) -> _Stored:

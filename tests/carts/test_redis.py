@@ -144,6 +144,30 @@ async def test_who_waits_behind_a_change_that_fails_does_not_wait_as_long_again(
         await carts.close()
 
 
+async def test_a_save_is_not_put_over_another_one_with_the_same_count(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    """As after a failover: the new primary lacked the save that was read, and then another was made."""
+    carts = await open_carts(server.url, tmp_path)
+    key = a_key()
+    await carts.change(key, add(1))
+    (name,) = server.ask().keys("agala:*:cart:*")
+    lagging = server.ask().dump(name) or b""
+    await carts.change(key, add(100))
+    other = server.ask().dump(name) or b""
+    server.ask().restore(name, 0, lagging, replace=True)
+    await carts.change(key, add(10))
+
+    def rule(cart: Cart | None) -> Cart:
+        if cart and cart.quantity("s:1") == 11:
+            server.ask().restore(name, 0, other, replace=True)
+        return add(500)(cart)
+
+    changed = await carts.change(key, rule)
+    await carts.close()
+    assert changed.quantity("s:1") == 601
+
+
 async def test_a_server_that_is_full_refuses_and_goes_on_reading(tmp_path: Path) -> None:
     with redis_server(tmp_path / "redis", *DURABLE) as server:
         carts = await open_carts(server.url, tmp_path)
