@@ -91,12 +91,12 @@ class Figures:
     admin: dict[tuple[str, int, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def of(self, way: str, size: int, clients: int, call: str, what: str) -> float:
-        return median(getattr(run, what) for run in self.runs[way, size, clients, call])
+        return float(median(getattr(run, what) for run in self.runs[way, size, clients, call]))
 
     def ratio(self, one: tuple[str, int, int, str], other: tuple[str, int, int, str], what: str) -> float:
         """The median of the rounds' ratios: what was slow for one was slow for the other."""
         pairs = zip(self.runs[one], self.runs[other], strict=True)
-        return median(getattr(a, what) / getattr(b, what) for a, b in pairs)
+        return float(median(getattr(a, what) / getattr(b, what) for a, b in pairs))
 
     def ways(self) -> list[str]:
         return list(dict.fromkeys(way for way, *_ in self.runs))
@@ -151,9 +151,9 @@ async def places(
             made[SQLITE, size] = Place(CountedSqlite(ours, batches), filling, batches)
             made[SQLITE_EACH, size] = Place(OneCommitEach(each), filling)
             server = opened.enter_context(redis_server(folder / f"redis-{size}", *_REDIS))
-            empty = int(server.ask().info("memory")["used_memory"])  # type: ignore[index]  # the library says it may be awaited
+            empty = int(server.ask().info("memory")["used_memory"])
             fill_redis(server.port, filling)
-            full = int(server.ask().info("memory")["used_memory"])  # type: ignore[index]  # the same
+            full = int(server.ask().info("memory")["used_memory"])
             figures.admin[REDIS, size, "bytes a cart"].append((full - empty) / size)
             batches = []
             made[REDIS, size] = Place(await open_redis(server.url, batches), filling, batches)
@@ -217,7 +217,9 @@ async def ticking() -> AsyncIterator[list[float]]:
         task.cancel()
 
 
-async def measure(made: Mapping[tuple[str, int], Place], figures: Figures, rounds: int, seconds: float) -> None:
+async def measure(
+    made: Mapping[tuple[str, int], Place], figures: Figures, rounds: int, seconds: float
+) -> None:
     ways = list(dict.fromkeys(way for way, _ in made))
     for place in made.values():
         for call in ("add", "view"):
@@ -254,7 +256,9 @@ async def administer(made: Mapping[tuple[str, int], Place], figures: Figures, fo
         for (way, size), backend in ours.items():
             began = time.perf_counter()
             gone = await backend.sweep(now + 2**31, _SWEEP_BATCH)
-            figures.admin[way, size, "sweep"].append((time.perf_counter() - began) * _SWEEP_BATCH / (gone or 1))
+            figures.admin[way, size, "sweep"].append(
+                (time.perf_counter() - began) * _SWEEP_BATCH / (gone or 1)
+            )
 
 
 def _backend(place: Place) -> CartBackend:

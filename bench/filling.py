@@ -20,7 +20,13 @@ from app.money import Money
 TTL: Final = 30 * 24 * 3600
 LINES: Final = 4
 CHANGES: Final = 6
-_NAMES: Final = ("עגבניות שרי אורגניות", "Olive oil, extra virgin", "טחינה גולמית", "Rolled oats", "חלב שקדים")
+_NAMES: Final = (
+    "עגבניות שרי אורגניות",
+    "Olive oil, extra virgin",
+    "טחינה גולמית",
+    "Rolled oats",
+    "חלב שקדים",
+)
 _AT_ONCE: Final = 2000
 _NO_LIMITS: Final = Limits(quantity=10**9, lines=10**6)
 _UPDATED: Final = 1_111_111_111
@@ -116,9 +122,7 @@ def fill_redis(port: int, filling: Filling) -> None:
 
 def _template() -> bytes:
     cart = typical()
-    return encode(
-        Cart(1, cart.created_at, _UPDATED, _EXPIRES, cart.lines, (), cart.history)
-    )
+    return encode(Cart(1, cart.created_at, _UPDATED, _EXPIRES, cart.lines, (), cart.history))
 
 
 def _dated(body: bytes, updated: int) -> bytes:

@@ -1,10 +1,8 @@
 """Other ways of keeping the same carts in the same layout, to measure against."""
 
-import asyncio
 import hashlib
 import importlib
 import secrets
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,8 +66,7 @@ class OneCommitEach:
         return cart
 
     async def close(self) -> None:
-        with closing(self._db):
-            pass
+        self._db.close()
 
 
 class OneCallEach:
@@ -91,7 +88,7 @@ class OneCallEach:
         stored = await self._stored(key)
         while True:
             cart = rule(stored.cart)
-            answer: Any = await self._redis.evalsha(self._digest, 2, *_saving(key, stored, cart))  # type: ignore[no-untyped-call]  # the library's own lacks them
+            answer: Any = await self._redis.evalsha(self._digest, 2, *_saving(key, stored, cart))
             if answer == 1:
                 return cart
             stored = _read(key, answer)
@@ -101,7 +98,8 @@ class OneCallEach:
         await self._redis.connection_pool.disconnect()
 
     async def _stored(self, key: CartKey) -> _Stored:
-        return _read(key, await self._redis.hmget(_name(key), "v", "b", "m"))
+        answer: Any = await self._redis.hmget(_name(key), "v", "b", "m")
+        return _read(key, answer)
 
 
 class GlideCarts:
