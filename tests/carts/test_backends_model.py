@@ -115,6 +115,25 @@ class BackendLikeADict(RuleBasedStateMachine):
         expected = [self.modelled(key, change) for key, change in rules]
         assert [_told(outcome) for outcome in self.runner.run(all_of_them())] == expected
 
+    @rule(cart=carts, product_id=products, changes=st.integers(2, 8))
+    def the_same_change_from_two_at_once(self, cart: int, product_id: str, changes: int) -> None:
+        """Two that share the carts: whose change comes first is open, what all of them come to isn't."""
+        key, change = self.keys[cart], setting(1, product_id, self.later(), more=True)
+
+        async def all_of_them() -> list[Cart | BaseException]:
+            other = await open_carts(self.url, self.folder)
+            both = [self.kept(), other] * changes
+            outcomes = await asyncio.gather(
+                *(one.change(key, change) for one in both), return_exceptions=True
+            )
+            await other.close()
+            return outcomes
+
+        outcomes = [_told(outcome) for outcome in self.runner.run(all_of_them())]
+        for expected in [self.modelled(key, change) for _ in outcomes]:
+            assert expected in outcomes
+            outcomes.remove(expected)
+
     @rule(seconds=st.integers(1, 3 * TTL))
     def time_passes(self, seconds: int) -> None:
         self.now += seconds
