@@ -1,7 +1,7 @@
 """How fast carts are kept: `make bench-carts` writes its figures into bench/README.md.
 
-Every way of keeping them takes part in every round, sizes right after each other, and what counts is the median
-of the rounds: the machine's own ups and downs meet all of them.
+Every way of keeping them takes part in every round, sizes right after each other, and what counts is the
+median of the rounds: the machine's own ups and downs meet all of them.
 """
 
 import argparse
@@ -13,11 +13,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any, Final, Protocol
 
 import uvloop
@@ -30,18 +28,22 @@ from app.carts.redis import RedisCarts
 from app.carts.redis_nodes import Line
 from app.carts.redis_url import open_nodes
 from app.carts.sqlite import SqliteCarts
+from bench.figures import (
+    CLIENTS,
+    DICT,
+    GLIDE,
+    REDIS,
+    REDIS_EACH,
+    SQLITE,
+    SQLITE_EACH,
+    Figures,
+    Run,
+)
 from bench.filling import LINES, Filling, adding, fill_redis, fill_sqlite, typical
-from bench.report import write_report
+from bench.lost import adds_kept
+from bench.report import section, write
 from bench.yardsticks import DictCarts, GlideCarts, OneCallEach, OneCommitEach
 from tests.redis_servers import redis_server
-
-CLIENTS: Final = (1, 16, 64)
-DICT: Final = "dict"
-SQLITE: Final = "SQLite, group commit (ours)"
-SQLITE_EACH: Final = "SQLite, one commit per add"
-REDIS: Final = "Redis, batched (ours)"
-REDIS_EACH: Final = "Redis, one call each"
-GLIDE: Final = "Redis, valkey-glide"
 
 # Rewriting the file of a million carts in the middle would be measured as somebody's slowness.
 _REDIS: Final = (
@@ -62,17 +64,6 @@ class Keeps(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One way, size, number of clients and kind of call, for a moment; times are seconds."""
-
-    rate: float
-    p50: float
-    p99: float
-    stall: float
-    batch: float
-
-
 @dataclass(slots=True)
 class Place:
     """Carts kept in one way, of one size."""
@@ -80,26 +71,6 @@ class Place:
     keeps: Keeps
     filling: Filling
     batches: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Figures:
-    """What came out: runs by way, size, clients and call; other figures by way, size and name."""
-
-    sizes: Sequence[int]
-    runs: dict[tuple[str, int, int, str], list[Run]] = field(default_factory=lambda: defaultdict(list))
-    admin: dict[tuple[str, int, str], list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    def of(self, way: str, size: int, clients: int, call: str, what: str) -> float:
-        return float(median(getattr(run, what) for run in self.runs[way, size, clients, call]))
-
-    def ratio(self, one: tuple[str, int, int, str], other: tuple[str, int, int, str], what: str) -> float:
-        """The median of the rounds' ratios: what was slow for one was slow for the other."""
-        pairs = zip(self.runs[one], self.runs[other], strict=True)
-        return float(median(getattr(a, what) / getattr(b, what) for a, b in pairs))
-
-    def ways(self) -> list[str]:
-        return list(dict.fromkeys(way for way, *_ in self.runs))
 
 
 class CountedSqlite(SqliteCarts):
@@ -151,6 +122,7 @@ async def places(
             made[SQLITE, size] = Place(CountedSqlite(ours, batches), filling, batches)
             made[SQLITE_EACH, size] = Place(OneCommitEach(each), filling)
             server = opened.enter_context(redis_server(folder / f"redis-{size}", *_REDIS))
+            figures.redis_version = str(server.ask().info("server")["redis_version"])
             empty = int(server.ask().info("memory")["used_memory"])
             fill_redis(server.port, filling)
             full = int(server.ask().info("memory")["used_memory"])
@@ -292,11 +264,14 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="print the section instead of writing it")
     given = parser.parse_args()
     sizes = given.sizes or ([1000, 20_000] if given.quick else [1000, 100_000, 1_000_000])
-    rounds = given.rounds or (2 if given.quick else 7)
+    rounds = given.rounds or (2 if given.quick else 5)
     seconds = given.seconds or (0.15 if given.quick else 0.4)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         figures = runner.run(bench(sizes, rounds, seconds, given.glide))
-    write_report(figures, sys.argv[1:], rounds, seconds, dry=given.dry)
+    text = section(figures, asyncio.run(adds_kept()), sys.argv[1:], rounds, seconds)
+    if not given.dry:
+        write(text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ class OneCommitEach:
 
 
 class OneCallEach:
-    """Redis as it is mostly used: redis-py, every command awaited by itself on a pool of connections. The same
-    keys and script as the server's own."""
+    """Redis as it is mostly used: redis-py, every command awaited by itself on a pool of connections. The
+    same keys and script as the server's own."""
 
     def __init__(self, url: str) -> None:
         pool = BlockingConnectionPool.from_url(
@@ -103,7 +103,7 @@ class OneCallEach:
 
 
 class GlideCarts:
-    """The same with valkey-glide, which sends what is awaited at the same time over one connection by itself."""
+    """The same with valkey-glide, which by itself sends what is awaited at the same time together."""
 
     @classmethod
     async def at(cls, port: int) -> "GlideCarts":
