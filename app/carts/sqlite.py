@@ -31,6 +31,8 @@ _BATCH: Final = 512
 _BUSY_MS: Final = 5000
 _TURN_SECONDS: Final = 0.0003
 _WAL_PAGES: Final = 8000
+# The three indexes of a million carts, and what changed last, stay in memory; fewer carts need less.
+_WRITER_CACHE_KIB: Final = 256 * 1024
 
 # Each entry leads from the layout before it to the next; PRAGMA user_version counts them.
 _MIGRATIONS: Final = (
@@ -108,6 +110,7 @@ class SqliteCarts:
                 with _turn(self._turns):
                     self._writer = opened.enter_context(contextlib.closing(connect(path)))
                     self._reader = opened.enter_context(contextlib.closing(connect(path)))
+                self._writer.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
                 self._reader.execute("PRAGMA query_only = 1")
             except (apsw.NotADBError, apsw.CorruptError) as error:
                 raise InvalidSetting(
