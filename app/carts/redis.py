@@ -35,6 +35,7 @@ _COUNT_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
 _MARKS: Final = 16
 _MARK_BYTES: Final = 6
+_RECENT: Final = 1024
 
 # The cart's hash counts its saves in v, and has its body b, quantity q, and the marks m of its last saves.
 # Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead. The count
@@ -97,6 +98,7 @@ class RedisCarts:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._counted: tuple[float, int, int] | None = None
+        self._recent: dict[CartKey, _Stored] = {}
 
     async def load(self, key: CartKey) -> Cart | None:
         async with _patience():
@@ -213,15 +215,22 @@ class RedisCarts:
     async def _save(self, key: CartKey, batch: list[_Waiting]) -> None:
         """Run the rules one after the other on the cart, and put the result in its place.
 
-        Another process may have changed it meanwhile: then they run again on what is there now.
+        Another process may have changed it meanwhile: then they run again on what is there now. The cart as
+        this process saved it last is good enough to begin with, as long as a save will check it.
         """
-        stored = await self._stored(key)
+        recent = self._recent.pop(key, None)
+        stored = recent or await self._stored(key)
         while True:
             after, outcomes = _run(batch, stored.cart)
-            if after is None or (after is stored.cart and not self._must_repeat(outcomes)):
+            unchecked = after is None or after is stored.cart
+            if stored is recent and (unchecked or any(isinstance(one, Exception) for one in outcomes)):
+                stored = await self._stored(key)
+                continue
+            if after is None or (unchecked and not self._must_repeat(outcomes)):
                 break
-            found = await self._put(key, stored, after)
-            if found is None:
+            found, saved = await self._put(key, stored, after)
+            if saved:
+                self._remember(key, found)
                 break
             stored = found
         for waiting, outcome in zip(batch, outcomes, strict=True):
@@ -237,8 +246,13 @@ class RedisCarts:
         read may be on the primary alone, saved by somebody who was told that it isn't on enough replicas."""
         return self._nodes.waits and any(isinstance(outcome, Cart) for outcome in outcomes)
 
-    async def _put(self, key: CartKey, stored: _Stored, after: Cart) -> _Stored | None:
-        """Put `after` in the place of what was read; None if that was done, else what is there instead."""
+    def _remember(self, key: CartKey, stored: _Stored) -> None:
+        while len(self._recent) >= _RECENT:
+            del self._recent[next(iter(self._recent))]
+        self._recent[key] = stored
+
+    async def _put(self, key: CartKey, stored: _Stored, after: Cart) -> tuple[_Stored, bool]:
+        """Put `after` in the place of what was read; what is there now, and whether that was done."""
         mark = secrets.token_bytes(_MARK_BYTES)
         unsure = False
         while True:
@@ -264,18 +278,18 @@ class RedisCarts:
                 found = await self._found_again(key)
             else:
                 if answer == 1:
-                    return None
+                    return _Stored(stored.saves + 1, after, mark), True
                 found = _read(key, answer)
             if mark in _marks(found.marks) and found.cart is not None:
                 if not self._nodes.waits:
-                    return None
+                    return found, True
                 # Saved, but nobody waited for replicas: saving it once more as it is does.
                 stored, after = found, found.cart
                 continue
             if unsure and found.saves - stored.saves >= _MARKS:
                 raise StoreUnavailable("the cart changed so often that it isn't known whether it was saved")
             if (found.saves, found.last_mark) != (stored.saves, stored.last_mark):
-                return found
+                return found, False
 
     async def _found_again(self, key: CartKey) -> _Stored:
         while True:

@@ -105,6 +105,8 @@ async def test_a_damaged_cart_is_an_error_of_its_own(server: RedisServer, tmp_pa
     await carts.change(key, add())
     (name,) = server.ask().keys("agala:*:cart:*")
     server.ask().hset(name, "b", "not a cart")
+    await carts.close()
+    carts = await open_carts(server.url, tmp_path)
     for attempt in (carts.load(key), carts.change(key, add())):
         with pytest.raises(CartDamaged):
             await attempt

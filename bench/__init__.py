@@ -1,0 +1,1 @@
+"""Load scripts: what this server does under load, beside what others do."""
