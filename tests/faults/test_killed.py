@@ -28,12 +28,12 @@ def test_a_killed_server_loses_nothing_it_acknowledged_and_repeats_nothing_keyed
     carts_url: str, tmp_path: Path, figure: Figure
 ) -> None:
     kind = carts_url.partition(":")[0]
-    kills = 20 if kind == "sqlite" else 6
+    kills = 20 if kind == "sqlite" else 5
     port = free_port()
     with Load(f"http://127.0.0.1:{port}/mcp") as load:
         for number in range(kills):
             with shop(tmp_path, port=port, carts_url=carts_url) as server:
-                load.more(40 + 7 * number)
+                load.more(30 + 5 * number)
                 server.stop(signal.SIGKILL)
         with shop(tmp_path, port=port, carts_url=carts_url) as server:
             load.finish()
@@ -50,7 +50,7 @@ def test_servers_that_share_carts_lose_and_double_nothing(
         for count in (2, 4):
             with Load(*(server.url for server in servers[:count])) as load:
                 began = time.monotonic()
-                load.more(1000)
+                load.more(600)
                 load.finish()
                 seconds = time.monotonic() - began
             account = load.account(servers[0].url)

@@ -77,7 +77,7 @@ def test_answers_lost_after_the_write_lose_and_double_nothing(tmp_path: Path, fi
         with Load(server.url) as load:
             load.more(20)
             proxy.lossy = True
-            load.more(1000)
+            load.more(600)
             load.finish()
             proxy.lossy = False
         account = load.account(server.url)
@@ -100,7 +100,7 @@ def test_a_cluster_that_fails_over_has_what_was_acknowledged_with_wait(
         # By itself a replica that was away for long doesn't take over, and the carts stay unreachable.
         replica.cli("config", "set", "cluster-replica-validity-factor", "0")
         replica.cli("config", "rewrite")
-        load.more(300)
+        load.more(200)
         replica.kill()
         time.sleep(1)
         master.kill()
@@ -109,7 +109,7 @@ def test_a_cluster_that_fails_over_has_what_was_acknowledged_with_wait(
         wait_until(lambda: replica.ask().role()[0] == b"master")
         seconds = time.monotonic() - began
         master.start()
-        load.more(300)
+        load.more(200)
         load.finish()
         account = load.account(server.url)
     price = "" if replicas else "; losing some is the price of no WAIT"
