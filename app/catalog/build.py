@@ -1,0 +1,174 @@
+"""Building a generation: sources in, a folder with index, words, records and manifest out.
+
+`python -m app.catalog.build` does it in a process of its own: it reads a job from standard input and writes
+its progress, a JSON object a line.
+"""
+
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from app.catalog.generation import Manifest, make_durable, write_manifest
+from app.catalog.importers.scraped import Defaults, ImportedStore, read_scraped
+from app.catalog.index import write_products
+from app.catalog.product import Product, Store
+from app.catalog.records import RecordsWriter
+from app.catalog.report import ImportReport
+from app.catalog.source import Source, digest_of
+from app.catalog.text import Text, WordCount
+from app.catalog.vocabulary import write_vocabulary
+from app.catalog.words import ANALYSER
+from app.errors import ImportFailed, OperatorError
+
+Progress = Callable[[int, int], None]
+"""Called now and then with the steps done and the steps there are."""
+
+_BATCH: Final = 2000
+
+
+def build(home: Path, sources: Sequence[Source], defaults: Defaults, progress: Progress | None = None) -> Path:
+    """Build a generation of `sources` in a new folder of `home`, whole and on disk when this returns.
+
+    Raises `ImportFailed` if a source can't be read or two products have one id; nothing is left then.
+    """
+    imported = [read_scraped(source.file, defaults, source.store) for source in sources]
+    return build_stores(home, imported, digest_of(sources, defaults), progress)
+
+
+def build_stores(
+    home: Path, imported: Sequence[ImportedStore], digest: str, progress: Progress | None = None
+) -> Path:
+    """Build a generation of stores that were read already."""
+    stores = tuple(one.store for one in imported)
+    reports = tuple(one.report for one in imported)
+    total = sum(store.products for store in stores)
+    products = (product for one in imported for product in one.products)
+    return build_products(home, stores, reports, products, total, digest, progress)
+
+
+def build_products(
+    home: Path,
+    stores: tuple[Store, ...],
+    reports: tuple[ImportReport, ...],
+    products: Iterable[Product],
+    expected: int,
+    digest: str,
+    progress: Progress | None = None,
+) -> Path:
+    """Build a generation of products that may come one by one; memory grows with their words only."""
+    made = datetime.now(UTC)
+    folder = home / f"{made:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    folder.mkdir(parents=True)
+    steps = _Steps(2 * expected, progress)
+    try:
+        records = RecordsWriter(folder / "records.db")
+        counted = WordCount()
+        rest = iter(products)
+        count = 0
+        while batch := list(islice(rest, _BATCH)):
+            records.add(batch)
+            for product in batch:
+                counted.add(Text.of(product))
+            count += len(batch)
+            steps.took(len(batch))
+        records.order()
+        write_products(folder / "products", steps.each(records.ordered()), counted, expected)
+        write_vocabulary(folder / "words", counted.spellings())
+        records.close()
+        manifest = Manifest(
+            folder.name, ANALYSER, digest, made, count, len(counted.stems), stores, reports
+        )  # fmt: skip
+        write_manifest(folder, manifest)
+        make_durable(folder)
+    except apsw.ConstraintError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ImportFailed("Two products have the same id; give each store and each product its own.") from None
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def build_apart(
+    home: Path, sources: Sequence[Source], defaults: Defaults, progress: Progress | None = None
+) -> Path:
+    """`build` in a child process: this one goes on answering, and its memory doesn't grow.
+
+    Raises what `build` raises, and `OperatorError` if the child dies.
+    """
+    job = {
+        "home": str(home),
+        "sources": [[str(source.file), source.store] for source in sources],
+        "currency": defaults.currency,
+        "base_url": defaults.base_url,
+    }
+    with subprocess.Popen(  # noqa: S603  (this interpreter, this module)
+        [sys.executable, "-m", "app.catalog.build"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None and child.stdout is not None
+        child.stdin.write(json.dumps(job))
+        child.stdin.close()
+        last: dict[str, Any] = {}
+        for line in child.stdout:
+            last = json.loads(line)
+            if progress and "done" in last:
+                progress(last["done"], last["total"])
+    if "failed" in last:
+        raise ImportFailed(last["failed"])
+    if child.returncode or "folder" not in last:
+        raise OperatorError(
+            f"Building the catalogue's index ended early (exit code {child.returncode}); the one before stays in use."
+        )
+    return Path(last["folder"])
+
+
+class _Steps:
+    """Counts steps, and tells of them a hundred times in all."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._total = total
+        self._every = max(1, total // 100)
+        self._done = 0
+        self._told = 0
+        self._progress = progress
+
+    def took(self, steps: int) -> None:
+        self._done += steps
+        if self._progress and self._done - self._told >= self._every:
+            self._told = self._done
+            self._progress(min(self._done, self._total), self._total)
+
+    def each(self, rows: Iterable[Any]) -> Iterable[Any]:
+        for row in rows:
+            yield row
+            self.took(1)
+
+
+def _child() -> int:
+    def tell(**event: object) -> None:
+        sys.stdout.write(json.dumps(event) + "\n")
+        sys.stdout.flush()
+
+    job = json.load(sys.stdin)
+    sources = [Source(Path(file), store) for file, store in job["sources"]]
+    defaults = Defaults(job["currency"], job["base_url"])
+    try:
+        folder = build(Path(job["home"]), sources, defaults, lambda done, total: tell(done=done, total=total))
+    except OperatorError as error:
+        tell(failed=str(error))
+        return 2
+    tell(folder=str(folder))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_child())

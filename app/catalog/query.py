@@ -1,0 +1,76 @@
+"""A plan as queries of the index."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tantivy import Occur, Query, Schema
+
+from app.catalog.lexicon import Lexicon
+from app.catalog.plan import Plan, Slot, Way
+from app.catalog.text import FIELDS
+
+_WISH: Final = 0.4
+_TIE: Final = 0.15
+
+
+class Queries:
+    """Makes queries for one generation's index."""
+
+    def __init__(self, schema: Schema, lexicon: Lexicon) -> None:
+        self._schema = schema
+        self._lexicon = lexicon
+
+    def all_words(self, plan: Plan) -> Query | None:
+        """Products with every required word that the catalogue knows; None if it knows none."""
+        required = [slot for slot in plan.required if slot.known]
+        if not required:
+            return None
+        wishes = [slot for slot in plan.slots if not slot.required and slot.known]
+        return Query.boolean_query(
+            [(Occur.Must, self.slot(slot)) for slot in required]
+            + [(Occur.Should, Query.boost_query(self.slot(slot), _WISH)) for slot in wishes]
+        )
+
+    def some_words(self, plan: Plan) -> Query | None:
+        """Products with any word that the catalogue knows."""
+        clauses: list[Query] = []
+        for slot in plan.slots:
+            clause = [self.slot(slot)] if slot.known else []
+            clause += [Query.boost_query(self.slot(part), 0.5) for part in slot.parts if part.known]
+            clauses += [
+                one if slot.required else Query.boost_query(one, _WISH) for one in clause
+            ]  # fmt: skip
+        if not clauses:
+            return None
+        return Query.boolean_query([(Occur.Should, clause) for clause in clauses])
+
+    def slot(self, slot: Slot) -> Query:
+        """Products that match a word or phrase in any of its ways; the best way counts."""
+        ways = [self._way(way) for way in slot.ways]
+        if slot.parts and all(part.known for part in slot.parts):
+            ways.append(every([self.slot(part) for part in slot.parts]))
+        return best(ways)
+
+    def _way(self, way: Way) -> Query:
+        if way.spelled:
+            term = Query.term_query(self._schema, "spelled", way.terms[0], "freq")
+            return Query.boost_query(term, way.weight * FIELDS["name"])
+        return Query.boost_query(every([self._term(term) for term in way.terms]), way.weight)
+
+    def _term(self, term: str) -> Query:
+        terms = [
+            Query.boost_query(Query.term_query(self._schema, field, one, "freq"), FIELDS[field] * weight)
+            for one, weight in ((term, 1.0), ("~" + term, 0.9))
+            for field in self._lexicon.fields_with(one)
+        ]
+        return Query.disjunction_max_query(terms, _TIE)
+
+
+def every(queries: Sequence[Query]) -> Query:
+    """What matches all of them."""
+    return queries[0] if len(queries) == 1 else Query.boolean_query([(Occur.Must, one) for one in queries])
+
+
+def best(queries: Sequence[Query]) -> Query:
+    """What matches any of them, as well as it matches the best."""
+    return queries[0] if len(queries) == 1 else Query.disjunction_max_query(list(queries))
