@@ -4,17 +4,16 @@ import re
 from typing import Final
 
 _WARNING: Final = re.compile(
-    r"""[^\n.|;]*(?:
-        (?:עלול(?:ים|ה|ות)?|עשוי(?:ים|ה|ות)?)\s+ל(?:ה)?כיל
-        | (?:מידע|אזהרת|מידע\s+ל?)\s*(?:על|בדבר|ל)?\s*אלרג[א-ת]*
-        | אלרג(?:נים|ניים|יים)\s*:
+    r"""(?:עלול|עשוי)(?:ים|ה|ות)?\s+ל(?:ה)?כיל
+        | אלרג(?:נ|י)
         | (?:שאריות|עקבות|שיירי)\s
         | מיוצר[א-ת]*\s+(?:בסביבה|במפעל|בקו)
-        | may\s+(?:also\s+)?contain | can\s+contain\s+traces | traces?\s+of | allergy\s+(?:advice|information)
-        | allergens?\s*: | (?:made|produced|packed|processed)\s+in\s+a\s+(?:facility|factory|plant)
-    )[^\n.|;]*""",
+        | may\s+(?:also\s+)?contain | traces?\s+of | allergens?\b | allergy\s+(?:advice|information)
+        | (?:made|produced|packed|processed)\s+(?:in|on)\s+(?:a\s+)?(?:shared\s+)?(?:facility|factory|plant|line|equipment)
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
+_SENTENCE: Final = re.compile(r"[^\n.|;]+[\n.|;]*")
 
 
 def without_warnings(text: str) -> str:
@@ -22,4 +21,6 @@ def without_warnings(text: str) -> str:
 
     A product is never inferred to be free of anything: nothing is added.
     """
-    return _WARNING.sub(" ", text)
+    if not _WARNING.search(text):
+        return text
+    return "".join(" " if _WARNING.search(sentence) else sentence for sentence in _SENTENCE.findall(text))

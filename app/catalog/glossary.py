@@ -43,6 +43,9 @@ class Glossary:
         """The other ways to say a phrase of these stems; none for a phrase that isn't in the glossary."""
         return list(self._meanings[stems].values()) if stems in self._meanings else []
 
+    def knows(self, stems: Stems) -> bool:
+        return stems in self._meanings
+
     def near(self, text: str) -> list[str]:
         """Single words of the glossary that are one slip away from `text`."""
         keys = {text, *_gaps(text)}

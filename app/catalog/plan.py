@@ -8,10 +8,10 @@ from app.catalog.fillers import FILLERS, TAILS
 from app.catalog.glossary import Glossary, Stems
 from app.catalog.lexicon import Lexicon
 from app.catalog.text import BARE, bare_stem
-from app.catalog.words import Word, words
+from app.catalog.words import Word, without_prefix, words
 
 How = Literal[
-    "exact", "prefix letters", "translation", "synonym", "begins with", "typo", "sounds like", "split", "joined",
+    "exact", "spelling", "prefix letters", "translation", "synonym", "begins with", "typo", "sounds like", "split", "joined",
     "quantity",
 ]  # fmt: skip
 """Why a term stands for a word of the query."""
@@ -19,8 +19,9 @@ How = Literal[
 _MOST_WORDS: Final = 32
 _MOST_CANDIDATES: Final = 4
 _RARE: Final = 3
-_MUCH_COMMONER: Final = 20
-_SENTENCE: Final = 4
+_MUCH_COMMONER: Final = 10
+_SAME: Final = 0.8
+_SENTENCE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Slot:
 
     @property
     def exact(self) -> bool:
-        return any(way.how in {"exact", "quantity", "joined"} for way in self.ways)
+        return any(way.how in {"exact", "spelling", "prefix letters", "quantity", "joined"} for way in self.ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +110,32 @@ class Planner:
 
     def _without_fillers(self, asked: list[Word]) -> tuple[list[tuple[Word, bool]], list[str]]:
         """The words that say something, with whether they stand in the tail; and those that don't."""
+        dropped = [word.text for word in asked if self._says_nothing(word)]
+        sentence = len(asked) - len(dropped) >= _SENTENCE
         tail = False
         kept: list[tuple[Word, bool]] = []
-        dropped: list[str] = []
         for word in asked:
-            if word.text in TAILS:
+            if word.text in TAILS or (sentence and self._is_purpose(word)):
                 tail = tail or bool(kept)
-                dropped.append(word.text)
-            elif word.text in FILLERS or (len(word.text) == 1 and not word.measures):
-                dropped.append(word.text)
-            else:
+            if not self._says_nothing(word):
                 kept.append((word, tail))
         return (kept, dropped) if kept else ([(word, False) for word in asked], [])
+
+    def _says_nothing(self, word: Word) -> bool:
+        if word.text in FILLERS or word.text in TAILS or (len(word.text) == 1 and not word.measures):
+            return True
+        if word.kind != "hebrew" or self._lexicon.has(word.stem):
+            return False
+        return any(rest in FILLERS or rest in TAILS for rest in without_prefix(word.text))
+
+    def _is_purpose(self, word: Word) -> bool:
+        """Whether a Hebrew word is `for …`: with a ל that isn't its own, before a word that is known."""
+        if word.kind != "hebrew" or not word.text.startswith("ל") or self._glossary.knows((word.stem,)):
+            return False
+        rest = words(word.text[1:])
+        return len(word.text) >= 4 and any(
+            self._lexicon.has(one.stem) or self._glossary.knows((one.stem,)) for one in rest
+        )
 
     def _with_role(self, slot: Slot, optional: set[str]) -> Slot:
         only_measures = all(word.measures for word in words(slot.text))
@@ -147,8 +162,11 @@ class Planner:
         if len(asked) == 2:
             together = "".join(word.text for word in asked)
             strange = any(not word.measures and not self._lexicon.has(word.stem) for word in asked)
-            if strange and len(together) >= 4 and self._lexicon.weight(together):
-                ways = [Way((words(together)[0].stem,), 0.95, "joined", together), *ways]
+            if strange and len(together) >= 4:
+                stem = words(together)[0].stem
+                if self._lexicon.weight(together):
+                    ways.append(Way((stem,), 0.95, "joined", together))
+                ways += self._meant((stem,))
         if not ways:
             return None
         return Slot(text, tuple(ways), tuple(self._slots(asked, longest=len(asked) - 1)))
@@ -158,10 +176,11 @@ class Planner:
             return Slot(word.text, tuple(self._quantity(word)))
         ways = list(self._spelled(word))
         exact = bool(ways)
+        ways += self._variants(word)
         ways += self._meant((word.stem,))
         if not exact:
             ways += self._begun(word)
-        if not ways or (exact and len(ways) == 1 and self._lexicon.products_with(word.stem) <= _RARE):
+        if not ways or (exact and len(ways) == 1 and self._rare(word)):
             ways += self._slips(word, exact)
         if not ways:
             ways += self._split(word)
@@ -197,6 +216,21 @@ class Planner:
             if all(map(self._lexicon.has, meaning.stems))
         ]
         return sorted(found, key=lambda way: -way.weight)
+
+    def _rare(self, word: Word) -> bool:
+        """Whether hardly a product has the word, and none in more than its description."""
+        fields = self._lexicon.fields_with(word.stem)
+        return max(fields.values(), default=0) <= _RARE or set(fields) == {"description"}
+
+    def _variants(self, word: Word) -> list[Way]:
+        """Other spellings of a Hebrew word: with or without ו and י, with a letter of the same sound."""
+        if word.kind != "hebrew" or len(word.text) < 4:
+            return []
+        return [
+            Way((stem,), 0.8 * alike, "spelling", text)
+            for text, alike in self._lexicon.sounding(word.text)
+            if alike >= _SAME and (stem := words(text)[0].stem) != word.stem
+        ][:_MOST_CANDIDATES]
 
     def _begun(self, word: Word) -> list[Way]:
         if len(word.text) < 2:

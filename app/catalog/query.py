@@ -10,6 +10,8 @@ from app.catalog.plan import Plan, Slot, Way
 from app.catalog.text import FIELDS
 
 _WISH: Final = 0.4
+_WISH_OF_SOME: Final = 0.25
+_PART: Final = 0.8
 _TIE: Final = 0.15
 
 
@@ -36,10 +38,10 @@ class Queries:
         clauses: list[Query] = []
         for slot in plan.slots:
             clause = [self.slot(slot)] if slot.known else []
-            clause += [Query.boost_query(self.slot(part), 0.5) for part in slot.parts if part.known]
+            clause += [Query.boost_query(self.slot(part), _PART) for part in slot.parts if part.known]
             clauses += [
-                one if slot.required else Query.boost_query(one, _WISH) for one in clause
-            ]  # fmt: skip
+                one if slot.required else Query.boost_query(one, _WISH_OF_SOME) for one in clause
+            ]
         if not clauses:
             return None
         return Query.boolean_query([(Occur.Should, clause) for clause in clauses])

@@ -83,6 +83,9 @@ def bare_stem(word: Word, products_with: Callable[[str], int]) -> str | None:
     if word.kind != "hebrew":
         return None
     best, most = None, products_with(word.stem)
+    if word.text.startswith("ו"):
+        # Hardly a word begins with a ו of its own, and categories are often "this and that".
+        most //= 4
     for rest in without_prefix(word.text):
         stem = hebrew_stem(rest)
         count = products_with(stem)

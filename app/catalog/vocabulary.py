@@ -54,7 +54,8 @@ class Vocabulary:
         found = [
             (distance(text, word), word[:1] != text[:1], -weight, word)
             for word, weight in self._found(query, _MOST)
-            if word != text and weight
+            # Two slips are believed only where the beginning is right.
+            if word != text and weight and (edits == 1 or word[:1] == text[:1])
         ]
         return [(word, edits) for edits, _, _, word in sorted(found)]
 
