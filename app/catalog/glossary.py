@@ -46,6 +46,10 @@ class Glossary:
     def knows(self, stems: Stems) -> bool:
         return stems in self._meanings
 
+    def spells(self, text: str) -> bool:
+        """Whether a word of the glossary is written so."""
+        return text in self._by_gap.get(text, ())
+
     def near(self, text: str) -> list[str]:
         """Single words of the glossary that are one slip away from `text`."""
         keys = {text, *_gaps(text)}
@@ -65,8 +69,8 @@ class Glossary:
                     self._meanings[stems].setdefault(other_stems, meaning)
             self._meanings[stems]  # a phrase with one way to say it is known all the same
             for word in words(text):
-                if len(word.text) >= 4 and not word.measures:
-                    for key in (word.text, *_gaps(word.text)):
+                if not word.measures:
+                    for key in (word.text, *(_gaps(word.text) if len(word.text) >= 4 else ())):
                         self._by_gap[key].add(word.text)
 
 

@@ -130,7 +130,7 @@ class Planner:
 
     def _is_purpose(self, word: Word) -> bool:
         """Whether a Hebrew word is `for …`: with a ל that isn't its own, before a word that is known."""
-        if word.kind != "hebrew" or not word.text.startswith("ל") or self._glossary.knows((word.stem,)):
+        if word.kind != "hebrew" or not word.text.startswith("ל") or self._glossary.spells(word.text):
             return False
         rest = words(word.text[1:])
         return len(word.text) >= 4 and any(

@@ -12,7 +12,10 @@ from app.catalog.text import FIELDS
 _WISH: Final = 0.4
 _WISH_OF_SOME: Final = 0.25
 _PART: Final = 0.8
-_TIE: Final = 0.15
+_TIE: Final = 0.3
+_HEAD: Final = 1.5
+"""A Hebrew phrase begins with what it is about; the words after it say which."""
+
 
 
 class Queries:
@@ -29,7 +32,7 @@ class Queries:
             return None
         wishes = [slot for slot in plan.slots if not slot.required and slot.known]
         return Query.boolean_query(
-            [(Occur.Must, self.slot(slot)) for slot in required]
+            [(Occur.Must, self._in_place(plan, slot)) for slot in required]
             + [(Occur.Should, Query.boost_query(self.slot(slot), _WISH)) for slot in wishes]
         )
 
@@ -37,7 +40,7 @@ class Queries:
         """Products with any word that the catalogue knows."""
         clauses: list[Query] = []
         for slot in plan.slots:
-            clause = [self.slot(slot)] if slot.known else []
+            clause = [self._in_place(plan, slot)] if slot.known else []
             clause += [Query.boost_query(self.slot(part), _PART) for part in slot.parts if part.known]
             clauses += [
                 one if slot.required else Query.boost_query(one, _WISH_OF_SOME) for one in clause
@@ -52,6 +55,10 @@ class Queries:
         if slot.parts and all(part.known for part in slot.parts):
             ways.append(every([self.slot(part) for part in slot.parts]))
         return best(ways)
+
+    def _in_place(self, plan: Plan, slot: Slot) -> Query:
+        leads = slot is plan.slots[0] and "א" <= slot.text[0] <= "ת"
+        return Query.boost_query(self.slot(slot), _HEAD) if leads else self.slot(slot)
 
     def _way(self, way: Way) -> Query:
         if way.spelled:
