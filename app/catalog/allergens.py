@@ -9,7 +9,8 @@ _WARNING: Final = re.compile(
         | (?:שאריות|עקבות|שיירי)\s
         | מיוצר[א-ת]*\s+(?:בסביבה|במפעל|בקו)
         | may\s+(?:also\s+)?contain | traces?\s+of | allergens?\b | allergy\s+(?:advice|information)
-        | (?:made|produced|packed|processed)\s+(?:in|on)\s+(?:a\s+)?(?:shared\s+)?(?:facility|factory|plant|line|equipment)
+        | (?:made|produced|packed|processed)\s+(?:in|on)\s+(?:a\s+)?(?:shared\s+)?
+          (?:facility|factory|plant|line|equipment)
     """,
     re.VERBOSE | re.IGNORECASE,
 )

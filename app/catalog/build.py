@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ from app.catalog.index import write_products
 from app.catalog.product import Product, Store
 from app.catalog.records import RecordsWriter
 from app.catalog.report import ImportReport
-from app.catalog.source import Source, digest_of
+from app.catalog.source import Source, digest_of, signature_of
 from app.catalog.text import Text, WordCount
 from app.catalog.vocabulary import write_vocabulary
 from app.catalog.words import ANALYSER
@@ -35,24 +36,36 @@ Progress = Callable[[int, int], None]
 _BATCH: Final = 2000
 
 
-def build(home: Path, sources: Sequence[Source], defaults: Defaults, progress: Progress | None = None) -> Path:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the products of a generation come from, and how to tell that they changed."""
+
+    digest: str
+    signature: tuple[tuple[str, int, int], ...] = ()
+    defaults: Defaults = Defaults()  # noqa: RUF009  (frozen)
+
+
+def build(
+    home: Path, sources: Sequence[Source], defaults: Defaults, progress: Progress | None = None
+) -> Path:
     """Build a generation of `sources` in a new folder of `home`, whole and on disk when this returns.
 
     Raises `ImportFailed` if a source can't be read or two products have one id; nothing is left then.
     """
+    # Before the reading: if a source changes meanwhile, the next look at it sees that.
+    origin = Origin(digest_of(sources, defaults), signature_of(source.file for source in sources), defaults)
     imported = [read_scraped(source.file, defaults, source.store) for source in sources]
-    return build_stores(home, imported, digest_of(sources, defaults), progress)
+    return build_stores(home, imported, origin, progress)
 
 
 def build_stores(
-    home: Path, imported: Sequence[ImportedStore], digest: str, progress: Progress | None = None
+    home: Path, imported: Sequence[ImportedStore], origin: Origin, progress: Progress | None = None
 ) -> Path:
     """Build a generation of stores that were read already."""
     stores = tuple(one.store for one in imported)
     reports = tuple(one.report for one in imported)
-    total = sum(store.products for store in stores)
     products = (product for one in imported for product in one.products)
-    return build_products(home, stores, reports, products, total, digest, progress)
+    return build_products(home, stores, reports, products, origin, progress=progress)
 
 
 def build_products(
@@ -60,11 +73,12 @@ def build_products(
     stores: tuple[Store, ...],
     reports: tuple[ImportReport, ...],
     products: Iterable[Product],
-    expected: int,
-    digest: str,
+    origin: Origin,
+    *,
     progress: Progress | None = None,
 ) -> Path:
     """Build a generation of products that may come one by one; memory grows with their words only."""
+    expected = sum(store.products for store in stores)
     made = datetime.now(UTC)
     folder = home / f"{made:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     folder.mkdir(parents=True)
@@ -85,13 +99,24 @@ def build_products(
         write_vocabulary(folder / "words", counted.spellings())
         records.close()
         manifest = Manifest(
-            folder.name, ANALYSER, digest, made, count, len(counted.stems), stores, reports
-        )  # fmt: skip
+            generation=folder.name,
+            analyser=ANALYSER,
+            digest=origin.digest,
+            signature=origin.signature,
+            defaults=origin.defaults,
+            made=made,
+            products=count,
+            words=len(counted.stems),
+            stores=stores,
+            reports=reports,
+        )
         write_manifest(folder, manifest)
         make_durable(folder)
     except apsw.ConstraintError:
         shutil.rmtree(folder, ignore_errors=True)
-        raise ImportFailed("Two products have the same id; give each store and each product its own.") from None
+        raise ImportFailed(
+            "Two products have the same id; give each store and each product its own."
+        ) from None
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -111,14 +136,14 @@ def build_apart(
         "currency": defaults.currency,
         "base_url": defaults.base_url,
     }
-    with subprocess.Popen(  # noqa: S603  (this interpreter, this module)
+    with subprocess.Popen(
         [sys.executable, "-m", "app.catalog.build"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
-        assert child.stdin is not None and child.stdout is not None
-        child.stdin.write(json.dumps(job))
-        child.stdin.close()
         last: dict[str, Any] = {}
-        for line in child.stdout:
+        if child.stdin:
+            child.stdin.write(json.dumps(job))
+            child.stdin.close()
+        for line in child.stdout or ():
             last = json.loads(line)
             if progress and "done" in last:
                 progress(last["done"], last["total"])
@@ -126,7 +151,8 @@ def build_apart(
         raise ImportFailed(last["failed"])
     if child.returncode or "folder" not in last:
         raise OperatorError(
-            f"Building the catalogue's index ended early (exit code {child.returncode}); the one before stays in use."
+            f"Building the catalogue's index ended early (exit code {child.returncode}); "
+            "the one before stays in use."
         )
     return Path(last["folder"])
 

@@ -1,6 +1,5 @@
 """The catalogue: every store's products, by id and by what a shopper asks for."""
 
-import fcntl
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,25 +8,24 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from app.catalog.build import Progress, build, build_apart
+from app.catalog.build import Progress
 from app.catalog.engine import Engine
 from app.catalog.errors import SwapRefused
 from app.catalog.explain import explained
-from app.catalog.generation import Generation, Manifest, current_generation, point_at, read_manifest, sweep
+from app.catalog.generation import Generation, Manifest
 from app.catalog.glossary import OURS, read_glossary
 from app.catalog.hits import Explained, Request, SearchHits, Sort
 from app.catalog.importers.scraped import Defaults
 from app.catalog.product import Product, Store
 from app.catalog.records import PriceChange
 from app.catalog.report import ImportReport
-from app.catalog.source import Source, digest_of, find_sources, find_synonyms, signature_of
-from app.errors import OperatorError, ProductNotFound
+from app.catalog.source import find_sources, find_synonyms, signature_of
+from app.catalog.swap import Home
+from app.errors import ProductNotFound
 
 LIMIT: Final = 8
 _MOST_HITS: Final = 100
-_SMALL_BYTES: Final = 2_000_000
-_MOST_LOST: Final = 0.30
-_MOST_ERRORS: Final = 0.05
+_MOST_ALTERNATES: Final = 4
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ class Catalog:
         self._source = source
         self._data_dir = data_dir
         self._defaults = defaults
-        self._home = data_dir / "index"
+        self._home = Home(data_dir / "index", defaults)
         self._engine: Engine | None = None
         self._synonyms: tuple[tuple[str, int, int], ...] = ()
         self._swap = threading.Lock()
@@ -106,7 +104,7 @@ class Catalog:
         cursor: str | None = None,
         facets: bool = False,
     ) -> SearchHits:
-        """Products for `query` or one of its `alternates`, best first; without words, all in the shops' order.
+        """Products for `query` or one of its `alternates`, best first; without words, in the shops' order.
 
         Prices are in major units. Raises `StaleCursor` for a cursor of an older generation, `InvalidCursor`
         for one of another search.
@@ -125,7 +123,9 @@ class Catalog:
         with self._reading() as engine:
             return engine.search(request, max(1, min(limit, _MOST_HITS)), cursor, facets)
 
-    def explain(self, query: str, limit: int = LIMIT, *, alternates: Sequence[str] = ()) -> tuple[Explained, ...]:
+    def explain(
+        self, query: str, limit: int = LIMIT, *, alternates: Sequence[str] = ()
+    ) -> tuple[Explained, ...]:
         """The hits of a search with the reasons for each, word by word."""
         request = Request(query, tuple(alternates)[:_MOST_ALTERNATES])
         with self._reading() as engine:
@@ -164,7 +164,16 @@ class Catalog:
 
     def _reload(self, force: bool, progress: Progress | None) -> bool:
         sources = find_sources(self._source, self._data_dir)
-        folder = self._wanted(sources, force, progress)
+        try:
+            folder = self._home.fitting(
+                sources, force=force, apart=self._engine is not None, progress=progress
+            )
+        except SwapRefused as refused:
+            # At a start there is nobody to insist yet: better the catalogue of before than none.
+            if self._engine is not None:
+                raise
+            log.warning("%s", refused)
+            folder = refused.current
         synonyms = find_synonyms(sources)
         seen = signature_of(synonyms)
         old = self._engine
@@ -179,34 +188,6 @@ class Catalog:
         if old is not None and not same:
             old.generation.retire()
         return True
-
-    def _wanted(self, sources: Sequence[Source], force: bool, progress: Progress | None) -> Path:
-        """The folder of a generation that fits the sources; built if there is none yet."""
-        current = current_generation(self._home)
-        seen = signature_of(sources)
-        if current and (manifest := _readable(current)) and manifest.fits_signature(seen, self._defaults):
-            return current
-        digest = digest_of(sources, self._defaults)
-        with _alone(self._home):
-            current = current_generation(self._home)
-            before = _readable(current) if current else None
-            if current and before and before.fits(digest):
-                return current
-            size = sum(source.file.stat().st_size for source in sources)
-            make = build if size <= _SMALL_BYTES and self._engine is None else build_apart
-            folder = make(self._home, sources, self._defaults, progress)
-            if before and not force:
-                try:
-                    check_swap(before, read_manifest(folder))
-                except SwapRefused:
-                    sweep(self._home, {current.name} if current else set())
-                    if self._engine is not None or current is None:
-                        raise
-                    log.warning("refused", exc_info=True)
-                    return current
-            point_at(folder)
-            sweep(self._home, {folder.name, current.name if current else folder.name})
-            return folder
 
     def _current(self) -> Engine:
         engine = self._engine

@@ -19,7 +19,10 @@ def make_cursor(generation: str, asked: str, offset: int) -> str:
 
 
 def offset_of(cursor: str, generation: str, asked: str) -> int:
-    """Where `cursor` points. Raises `StaleCursor` for another generation's, `InvalidCursor` for another search's."""
+    """Where `cursor` points.
+
+    Raises `StaleCursor` for another generation's, `InvalidCursor` for another search's or none at all.
+    """
     if len(cursor) > _MOST_CHARACTERS:
         raise InvalidCursor
     try:

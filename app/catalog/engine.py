@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tantivy import Occur, Order, Query
+from tantivy import DocAddress, Occur, Order, Query
 
 from app.catalog.cursor import make_cursor, offset_of
 from app.catalog.filters import Clauses, at_ordinals, filter_clauses, without_each, worth_lifting
@@ -35,6 +35,7 @@ class _Tier:
     query: Query
     count: int
     complete: bool
+    best: tuple[tuple[float, DocAddress], ...] = ()
 
 
 class Engine:
@@ -52,7 +53,7 @@ class Engine:
         asked = repr(request)
         offset = offset_of(cursor, self.generation.id, asked) if cursor else 0
         plans = self.plans(request)
-        tiers = self._tiers(request, plans)
+        tiers = self._tiers(request, plans, offset + limit)
         total = sum(tier.count for tier in tiers)
         hits = self._page(request, plans, tiers, offset, limit)
         manifest = self.generation.manifest
@@ -74,29 +75,32 @@ class Engine:
         texts = [text for text in (request.query, *request.alternates) if text.strip()]
         return [self.planner.plan(text) for text in texts]
 
-    def _tiers(self, request: Request, plans: Sequence[Plan]) -> list[_Tier]:
-        """What is found, in tiers: all words; all that the catalogue knows; some."""
+    def _tiers(self, request: Request, plans: Sequence[Plan], most: int) -> list[_Tier]:
+        """What is found, in tiers: all words; all that the catalogue knows; some. Of each, the best `most`."""
         filters = filter_clauses(request, self.generation)
         if not plans:
             everything = Query.boolean_query([(Occur.Must, Query.all_query()), *filters])
-            return [self._tier(everything, True)]
+            return [self._tier(everything, True, 0)]
         complete = [q for plan in plans if not plan.unknown and (q := self.queries.all_words(plan))]
         reduced = [q for plan in plans if plan.unknown and (q := self.queries.all_words(plan))]
         loose = [q for plan in plans if (q := self.queries.some_words(plan))]
         tiers: list[_Tier] = []
         before: Clauses = []
+        ranked = most if request.sort == "relevance" else 0
         for queries, whole in ((complete, True), (reduced, False), (loose, False)):
             if queries and sum(tier.count for tier in tiers) < _ENOUGH:
                 wanted = queries[0] if len(queries) == 1 else Query.disjunction_max_query(queries)
-                tier = self._tier(Query.boolean_query([(Occur.Must, wanted), *before, *filters]), whole)
+                tier = self._tier(
+                    Query.boolean_query([(Occur.Must, wanted), *before, *filters]), whole, ranked
+                )
                 tiers += [tier] if tier.count else []
                 before = [*before, (Occur.MustNot, wanted)]
-        if request.sort != "relevance" and tiers:
-            tiers = tiers[:1]
-        return tiers
+        return tiers[:1] if request.sort != "relevance" else tiers
 
-    def _tier(self, query: Query, complete: bool) -> _Tier:
-        return _Tier(query, self._searcher.search(query, limit=1).count, complete)  # type: ignore[attr-defined]  # not in its stub
+    def _tier(self, query: Query, complete: bool, ranked: int) -> _Tier:
+        found = self._searcher.search(query, max(1, ranked))
+        best = tuple((float(score), address) for score, address in found.hits)[:ranked]
+        return _Tier(query, found.count, complete, best)  # type: ignore[attr-defined]  # missing in its stub
 
     def _page(
         self, request: Request, plans: Sequence[Plan], tiers: Sequence[_Tier], offset: int, limit: int
@@ -120,20 +124,21 @@ class Engine:
         """Ordinals with scores."""
         if request.sort != "relevance":
             return self._sorted(request.sort, tier, offset, limit)
-        words = request.query.strip() or any(text.strip() for text in request.alternates)
-        if not words:
+        if not tier.best:
             found = self._searcher.search(
                 tier.query, limit, count=False, offset=offset, order_by_field="position", order=Order.Asc
             )
             return [(ordinal, 0.0) for ordinal in self._ordinals([address for _, address in found.hits])]
-        found = self._searcher.search(tier.query, limit, count=False, offset=offset)
-        ordinals = self._ordinals([address for _, address in found.hits])
-        return [(ordinal, float(score)) for ordinal, (score, _) in zip(ordinals, found.hits, strict=True)]
+        best = tier.best[offset : offset + limit]
+        ordinals = self._ordinals([address for _, address in best])
+        return [(ordinal, score) for ordinal, (score, _) in zip(ordinals, best, strict=True)]
 
     def _sorted(self, sort: Sort, tier: _Tier, offset: int, limit: int) -> list[tuple[int, float]]:
         """By name or price; by the price of the records where it isn't the index's any more."""
         field, order = _ORDERS[sort]
-        changed = {at: price for at, _, price, _ in self.generation.records.changed()} if field == "price" else {}
+        changed = (
+            {at: price for at, _, price, _ in self.generation.records.changed()} if field == "price" else {}
+        )
         if not changed:
             found = self._searcher.search(
                 tier.query, limit, count=False, offset=offset, order_by_field=field, order=order
@@ -141,9 +146,7 @@ class Engine:
             return [(ordinal, 0.0) for ordinal in self._ordinals([address for _, address in found.hits])]
         moved = at_ordinals(self.generation.schema, list(changed))
         settled = Query.boolean_query([(Occur.Must, tier.query), (Occur.MustNot, moved)])
-        found = self._searcher.search(
-            settled, offset + limit, count=False, order_by_field=field, order=order
-        )
+        found = self._searcher.search(settled, offset + limit, count=False, order_by_field=field, order=order)
         ordinals = self._ordinals([address for _, address in found.hits])
         rows = [(int(price), ordinal) for (price, _), ordinal in zip(found.hits, ordinals, strict=True)]
         both = Query.boolean_query([(Occur.Must, tier.query), (Occur.Must, moved)])
@@ -153,7 +156,7 @@ class Engine:
         rows.sort(key=lambda row: (sign * row[0], row[1]))
         return [(ordinal, 0.0) for _, ordinal in rows[offset : offset + limit]]
 
-    def _ordinals(self, addresses: list) -> list[int]:  # type: ignore[type-arg]  # tantivy.DocAddress
+    def _ordinals(self, addresses: list[DocAddress]) -> list[int]:
         return [int(value or 0) for value in self._searcher.fast_field_values("ordinal", addresses)]
 
     def _missing(self, plans: Sequence[Plan], ordinals: Sequence[int]) -> dict[int, tuple[str, ...]]:
@@ -196,7 +199,7 @@ class Engine:
 
     def _help(self, request: Request, plans: Sequence[Plan]) -> Help:
         counts = [
-            (name, sum(tier.count for tier in self._tiers(without, plans)))
+            (name, sum(tier.count for tier in self._tiers(without, plans, 0)))
             for name, without in without_each(request)
         ]
         return Help(worth_lifting(counts), tuple(self._suggestions(plans)))
@@ -207,7 +210,9 @@ class Engine:
         for plan in plans:
             for text in plan.unknown:
                 if 3 <= len(text) <= 40 and " " not in text:
-                    near: Iterable[tuple[str, float]] = self.lexicon.near(text, 2) or self.lexicon.sounding(text)
+                    near: Iterable[tuple[str, float]] = self.lexicon.near(text, 2) or self.lexicon.sounding(
+                        text
+                    )
                     found.update(dict.fromkeys(word for word, _ in near))
         return list(found)[:_MOST_SUGGESTIONS]
 

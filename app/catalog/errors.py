@@ -1,5 +1,7 @@
 """What can go wrong in a search that the model can act on."""
 
+from pathlib import Path
+
 from app.errors import OperatorError, ShopError
 
 
@@ -18,10 +20,17 @@ class InvalidCursor(ShopError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This cursor doesn't belong to this search. Copy it exactly as the answer gave it and repeat that "
-            "answer's arguments, or leave it out to start from the first product."
+            "This cursor doesn't belong to this search. Copy it exactly as the answer gave it and repeat "
+            "that answer's arguments, or leave it out to start from the first product."
         )
 
 
 class SwapRefused(OperatorError):
-    """A new catalogue loses too much against the one in use; the message says what, and how to insist."""
+    """A new catalogue loses too much against the one in use, which is at `current`."""
+
+    def __init__(self, losses: str, current: Path) -> None:
+        super().__init__(
+            f"The new catalogue isn't taken: {losses}. Correct its source, or insist with --force; until "
+            "then the one before stays in use."
+        )
+        self.current = current

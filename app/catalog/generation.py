@@ -1,18 +1,18 @@
-"""A generation: the catalogue as it was built at one time; a folder that no longer changes, prices excepted."""
+"""A generation: the catalogue as it was built at one time, in a folder that only prices change."""
 
-import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.catalog.importers.scraped import Defaults
 from app.catalog.index import open_products
 from app.catalog.product import Store
 from app.catalog.records import Records
@@ -27,11 +27,16 @@ POINTER: Final = "current"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a generation was made of. `digest` is of the sources; `made` is when they were read."""
+    """What a generation was made of. `digest` is of the sources' bytes, `signature` of their sizes and times;
+
+    `made` is when they were read.
+    """
 
     generation: str
     analyser: str
     digest: str
+    signature: tuple[tuple[str, int, int], ...]
+    defaults: Defaults
     made: datetime
     products: int
     words: int
@@ -41,6 +46,10 @@ class Manifest:
     def fits(self, digest: str) -> bool:
         """Whether sources of this digest would give the same generation again."""
         return self.analyser == ANALYSER and self.digest == digest
+
+    def fits_signature(self, signature: tuple[tuple[str, int, int], ...], defaults: Defaults) -> bool:
+        """The same without reading the sources; false if it can't be told."""
+        return (self.analyser, self.signature, self.defaults) == (ANALYSER, signature, defaults)
 
 
 _MANIFEST: Final = TypeAdapter(Manifest)
@@ -143,9 +152,3 @@ def sweep(home: Path, keep: set[str]) -> None:
     for folder in home.iterdir():
         if folder.is_dir() and folder.name not in keep:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def as_json(manifest: Manifest) -> Mapping[str, Any]:
-    """The manifest as it is kept."""
-    kept: Mapping[str, Any] = json.loads(_MANIFEST.dump_json(manifest))
-    return kept

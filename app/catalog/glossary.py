@@ -85,7 +85,9 @@ def read_glossary(files: Iterable[Path]) -> Glossary:
 def _rows(file: Path) -> Iterable[list[list[str]]]:
     try:
         if file.stat().st_size > _MOST_BYTES:
-            raise ImportFailed(f"{file}: a glossary of more than {_MOST_BYTES:,} bytes; expected a small one.")
+            raise ImportFailed(
+                f"{file}: a glossary of more than {_MOST_BYTES:,} bytes; expected a small one."
+            )
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise ImportFailed(f"{file}: {error.strerror or error}.") from None

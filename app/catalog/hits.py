@@ -13,7 +13,7 @@ Sort = Literal["relevance", "price_asc", "price_desc", "name"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for. Prices are in major units (shekels); names of brands and categories as facets give them."""
+    """What is asked for. Prices are in major units (shekels); brands and categories as facets name them."""
 
     query: str = ""
     alternates: tuple[str, ...] = ()

@@ -11,8 +11,8 @@ from app.catalog.text import BARE, bare_stem
 from app.catalog.words import Word, without_prefix, words
 
 How = Literal[
-    "exact", "spelling", "prefix letters", "translation", "synonym", "begins with", "typo", "sounds like", "split", "joined",
-    "quantity",
+    "exact", "spelling", "prefix letters", "translation", "synonym", "begins with", "typo", "sounds like",
+    "split", "joined", "quantity",
 ]  # fmt: skip
 """Why a term stands for a word of the query."""
 
@@ -53,8 +53,15 @@ class Slot:
         return bool(self.ways) or (bool(self.parts) and all(part.known for part in self.parts))
 
     @property
+    def literal(self) -> bool:
+        """Whether the catalogue has the very words."""
+        return self.exact or (bool(self.parts) and all(part.literal for part in self.parts))
+
+    @property
     def exact(self) -> bool:
-        return any(way.how in {"exact", "spelling", "prefix letters", "quantity", "joined"} for way in self.ways)
+        return any(
+            way.how in {"exact", "spelling", "prefix letters", "quantity", "joined"} for way in self.ways
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Plan:
         return tuple(
             (slot.text, slot.ways[0].text)
             for slot in self._leaves(self.slots)
-            if slot.ways and not slot.exact and slot.ways[0].how in hows
+            if slot.ways and not slot.literal and slot.ways[0].how in hows
         )
 
     def _leaves(self, slots: Sequence[Slot]) -> Iterator[Slot]:

@@ -17,7 +17,6 @@ _HEAD: Final = 1.5
 """A Hebrew phrase begins with what it is about; the words after it say which."""
 
 
-
 class Queries:
     """Makes queries for one generation's index."""
 
@@ -42,9 +41,7 @@ class Queries:
         for slot in plan.slots:
             clause = [self._in_place(plan, slot)] if slot.known else []
             clause += [Query.boost_query(self.slot(part), _PART) for part in slot.parts if part.known]
-            clauses += [
-                one if slot.required else Query.boost_query(one, _WISH_OF_SOME) for one in clause
-            ]
+            clauses += [one if slot.required else Query.boost_query(one, _WISH_OF_SOME) for one in clause]
         if not clauses:
             return None
         return Query.boolean_query([(Occur.Should, clause) for clause in clauses])

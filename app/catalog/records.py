@@ -13,20 +13,18 @@ from app.catalog.product import Product
 from app.money import Money
 
 _TABLES: Final = """
-    CREATE TABLE staged (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    CREATE TABLE staging.staged (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
         price INTEGER NOT NULL, list_price INTEGER, available INTEGER NOT NULL, rest TEXT NOT NULL);
 """
 _ORDERED: Final = """
-    CREATE TABLE records (ordinal INTEGER PRIMARY KEY, position INTEGER NOT NULL, alphabetical INTEGER NOT NULL,
-        id TEXT NOT NULL, price INTEGER NOT NULL, list_price INTEGER, available INTEGER NOT NULL,
-        changed INTEGER NOT NULL DEFAULT 0, rest TEXT NOT NULL);
+    CREATE TABLE records (ordinal INTEGER PRIMARY KEY, position INTEGER NOT NULL,
+        alphabetical INTEGER NOT NULL, id TEXT NOT NULL, price INTEGER NOT NULL, list_price INTEGER,
+        available INTEGER NOT NULL, changed INTEGER NOT NULL DEFAULT 0, rest TEXT NOT NULL);
     INSERT INTO records SELECT row_number() OVER (ORDER BY available DESC, price, id), position,
-        row_number() OVER (ORDER BY name, id), id, price, list_price, available, 0, rest FROM staged ORDER BY 1;
+        row_number() OVER (ORDER BY name, id), id, price, list_price, available, 0, rest
+        FROM staged ORDER BY 1;
     CREATE UNIQUE INDEX by_id ON records(id);
     CREATE INDEX changes ON records(price) WHERE changed;
-    CREATE TABLE marks (changes INTEGER NOT NULL);
-    INSERT INTO marks VALUES (0);
-    DROP TABLE staged;
 """
 _COLUMNS: Final = "id, price, list_price, available, rest"
 
@@ -48,6 +46,9 @@ class RecordsWriter:
         self._db = apsw.Connection(str(file))
         # Nothing is lost if this fails midway: a generation counts once it is whole and synced.
         self._db.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE")
+        self._staging = file.with_name("staging.db")
+        self._db.execute("ATTACH ? AS staging", (str(self._staging),))
+        self._db.execute("PRAGMA staging.journal_mode=OFF; PRAGMA staging.synchronous=OFF")
         self._db.execute(_TABLES)
         self._position = 0
 
@@ -68,6 +69,8 @@ class RecordsWriter:
     def order(self) -> None:
         """Give every product its place: in stock first, then by price, then by id."""
         self._db.execute(_ORDERED)
+        self._db.execute("DETACH staging")
+        self._staging.unlink()
 
     def ordered(self) -> Iterator[tuple[int, int, int, Product]]:
         """(ordinal, place in the feed, place by name, product), in order."""
@@ -106,7 +109,7 @@ class Records:
         with self._reader() as db:
             # One short query a row: each is found by its key, and the statement stays prepared.
             sql = f"SELECT {_COLUMNS} FROM records WHERE ordinal = ?"  # noqa: S608  (our columns)
-            return [_product(db.execute(sql, (ordinal,)).fetchone()) for ordinal in ordinals]
+            return [_product(row) for ordinal in ordinals for row in db.execute(sql, (ordinal,))]
 
     def change(self, changes: Iterable[PriceChange]) -> int:
         """Set prices and stock, all of them or none; how many products were changed."""
@@ -114,7 +117,8 @@ class Records:
         with self._reader() as db, db:
             for change in changes:
                 db.execute(
-                    "UPDATE records SET changed = 1, price = coalesce(?, price), available = coalesce(?, available),"
+                    "UPDATE records SET changed = 1, price = coalesce(?, price),"
+                    " available = coalesce(?, available),"
                     " list_price = CASE WHEN ? THEN ? ELSE list_price END WHERE id = ?",
                     (
                         change.price,
@@ -125,13 +129,7 @@ class Records:
                     ),
                 )
                 done += db.changes()
-            db.execute("UPDATE marks SET changes = changes + 1")
         return done
-
-    def mark(self) -> int:
-        """A number that grows with every `change`, by whichever process."""
-        with self._reader() as db:
-            return int(db.execute("SELECT changes FROM marks").fetchone()[0])  # type: ignore[index]  # one row
 
     def changed(self) -> list[tuple[int, str, int, bool]]:
         """(ordinal, store, price, available) of products whose price or stock isn't what the index knows."""

@@ -10,13 +10,14 @@ _HEBREW: Final = {
     **dict.fromkeys("טת", "t"),
     **dict.fromkeys("כק", "k"),
     **dict.fromkeys("סש", "s"),
-    "ב": "b", "ג": "g", "ד": "d", "ז": "z", "ח": "h", "ל": "l", "מ": "m", "נ": "n", "פ": "p", "צ": "c", "ר": "r",
+    "ב": "b", "ג": "g", "ד": "d", "ז": "z", "ח": "h", "ל": "l", "מ": "m", "נ": "n", "פ": "p",
+    "צ": "c", "ר": "r",
 }  # fmt: skip
 _LATIN: Final = (
     ("sch", ("s",)), ("tch", ("c",)), ("ch", ("c", "s", "k", "h")), ("sh", ("s",)), ("th", ("t",)),
     ("ph", ("p",)), ("kh", ("h", "k")), ("gh", ("g",)), ("tz", ("c",)), ("ts", ("c",)), ("qu", ("k",)),
-    ("ck", ("k",)), ("zz", ("c", "z")), ("x", ("ks",)), ("j", ("g", "y")), ("z", ("z", "c")), ("q", ("k",)), ("v", ("b",)),
-    ("f", ("p",)), ("h", ("", "h")),
+    ("ck", ("k",)), ("zz", ("c", "z")), ("x", ("ks",)), ("j", ("g", "y")), ("z", ("z", "c")), ("q", ("k",)),
+    ("v", ("b",)), ("f", ("p",)), ("h", ("", "h")),
 )  # fmt: skip
 _CHUNK: Final = re.compile("|".join(chunk for chunk, _ in _LATIN) + "|[a-z]")
 _SPOKEN: Final = dict(_LATIN)
@@ -89,7 +90,9 @@ def _joined(parts: "list[str] | tuple[str, ...]") -> str:
 def _said(spelled: str) -> str:
     if "א" <= spelled[:1] <= "ת":
         parts = [
-            _VOWELS.get(letter) or _HEBREW.get(letter, "") if at or letter not in "וי" else _hebrew(letter, at)
+            _VOWELS.get(letter) or _HEBREW.get(letter, "")
+            if at or letter not in "וי"
+            else _hebrew(letter, at)
             for at, letter in enumerate(spelled)
         ]
     else:

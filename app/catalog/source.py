@@ -1,7 +1,7 @@
 """The sources of a catalogue: files, each of one store, and a digest that says whether they changed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ SAMPLE: Final = Path(__file__).parent / "sample" / "agala-organic.json"
 """The catalogue that ships with the project."""
 
 SYNONYMS: Final = "synonyms.tsv"
-"""An owner's own synonyms: this file in the catalogue's folder, or `<store>.synonyms.tsv` beside a store's file."""
+"""An owner's own synonyms: so named in the catalogue's folder, or `<store>.synonyms.tsv` for a store's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,13 @@ def digest_of(sources: Sequence[Source], defaults: Defaults) -> str:
     return digest.hexdigest()
 
 
-def signature_of(sources: Sequence[Source]) -> tuple[tuple[str, int, int], ...]:
+def signature_of(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     """Sizes and times of the sources: while these stay, the digest isn't computed again."""
     found = []
-    for source in sources:
+    for file in files:
         try:
-            status = source.file.stat()
+            status = file.stat()
         except OSError as error:
-            raise ImportFailed(f"{source.file}: {error.strerror or error}.") from None
-        found.append((str(source.file), status.st_size, status.st_mtime_ns))
+            raise ImportFailed(f"{file}: {error.strerror or error}.") from None
+        found.append((str(file), status.st_size, status.st_mtime_ns))
     return tuple(found)

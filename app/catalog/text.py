@@ -46,7 +46,9 @@ class Text:
 
     def spelled(self) -> dict[str, Word]:
         """The words that name the product or its kind, by how they are spelled."""
-        return {word.text: word for part in (self.name, self.other, self.brand, self.category) for word in part}
+        return {
+            word.text: word for part in (self.name, self.other, self.brand, self.category) for word in part
+        }
 
 
 class WordCount:

@@ -35,7 +35,9 @@ class Word:
 
 
 _ODD: Final = {
-    **dict.fromkeys(map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\xad")),
+    **dict.fromkeys(
+        map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\xad")
+    ),
     **{code: None for code in range(0x0591, 0x05C8) if unicodedata.combining(chr(code))},
     **dict.fromkeys(map(ord, "׳’‘`´ʼ′"), "'"),
     **dict.fromkeys(map(ord, "״“”„″"), '"'),

@@ -1,0 +1,92 @@
+"""Swapping generations: finding the one that fits the sources, or building it and letting it in."""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from app.catalog.build import Progress, build, build_apart
+from app.catalog.errors import SwapRefused
+from app.catalog.generation import Manifest, current_generation, point_at, read_manifest, sweep
+from app.catalog.importers.scraped import Defaults
+from app.catalog.source import Source, digest_of, signature_of
+from app.errors import OperatorError
+
+_MOST_LOST: Final = 0.30
+_MOST_ERRORS: Final = 0.05
+_SMALL_BYTES: Final = 2_000_000
+
+
+class Home:
+    """The folder of a catalogue's generations, shared by every process that serves it."""
+
+    def __init__(self, folder: Path, defaults: Defaults) -> None:
+        self.folder = folder
+        self._defaults = defaults
+
+    def fitting(
+        self, sources: Sequence[Source], *, force: bool, apart: bool, progress: Progress | None
+    ) -> Path:
+        """The folder of a generation of these sources; built, and pointed at, if there is none.
+
+        A small one is built here unless it should be `apart`, in a child process. Raises `ImportFailed` if
+        a source can't be read, `SwapRefused` if the new one lost too much; what was in use stays so.
+        """
+        seen = signature_of(source.file for source in sources)
+        if (manifest := self._manifest()) and manifest.fits_signature(seen, self._defaults):
+            return self.folder / manifest.generation
+        digest = digest_of(sources, self._defaults)
+        with self._alone():
+            before = self._manifest()
+            if before and before.fits(digest):
+                return self.folder / before.generation
+            small = sum(size for _, size, _ in seen) <= _SMALL_BYTES
+            make = build if small and not apart else build_apart
+            folder = make(self.folder, sources, self._defaults, progress)
+            if before and not force and (losses := too_much_lost(before, read_manifest(folder))):
+                sweep(self.folder, {before.generation})
+                raise SwapRefused(losses, self.folder / before.generation)
+            point_at(folder)
+            # The one before stays a while, for the processes that still read it.
+            sweep(self.folder, {folder.name, before.generation if before else folder.name})
+            return folder
+
+    def _manifest(self) -> Manifest | None:
+        folder = current_generation(self.folder)
+        try:
+            return read_manifest(folder) if folder else None
+        except OperatorError:
+            return None  # of another version: built anew
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One build at a time, among all processes."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("w", encoding="utf-8")
+        except OSError as error:
+            raise OperatorError(
+                f"{self.folder}: {error.strerror or error}; the catalogue's index is kept there, so give "
+                "SHOP_DATA_DIR a folder that can be written."
+            ) from None
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def too_much_lost(before: Manifest, after: Manifest) -> str:
+    """What speaks against `after` in the place of `before`, in words; empty if nothing does."""
+    lost = []
+    now = {store.id: store.products for store in after.stores}
+    for store in before.stores:
+        left = now.get(store.id)
+        if left is not None and left < (1 - _MOST_LOST) * store.products:
+            lost.append(f"{store.name} would have {left:,} products instead of {store.products:,}")
+    known = {store.id for store in before.stores}
+    lost += [
+        f"{report.quarantined:,} of {report.rows:,} rows of {report.file.name} have errors"
+        for report in after.reports
+        if report.store in known and report.quarantined > _MOST_ERRORS * max(1, report.rows)
+    ]
+    return "; ".join(lost)
