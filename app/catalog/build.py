@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -18,11 +18,11 @@ from typing import Any, Final
 
 import apsw
 
-from app.catalog.generation import Manifest, make_durable, write_manifest
+from app.catalog.generation import Manifest, make_durable, read_manifest, too_much_lost, write_manifest
 from app.catalog.importers.scraped import Defaults, ImportedStore, read_scraped
 from app.catalog.index import write_products
 from app.catalog.product import Product, Store
-from app.catalog.records import RecordsWriter
+from app.catalog.records import Records, RecordsWriter
 from app.catalog.report import ImportReport
 from app.catalog.source import Source, digest_of, signature_of
 from app.catalog.text import Text, WordCount
@@ -34,6 +34,7 @@ Progress = Callable[[int, int], None]
 """Called now and then with the steps done and the steps there are."""
 
 _BATCH: Final = 2000
+_FEW: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,38 @@ def build(
     origin = Origin(digest_of(sources, defaults), signature_of(source.file for source in sources), defaults)
     imported = [read_scraped(source.file, defaults, source.store) for source in sources]
     return build_stores(home, imported, origin, progress)
+
+
+def refresh(folder: Path, sources: Sequence[Source], defaults: Defaults) -> bool:
+    """Bring a generation up to sources that differ in prices and stock only; false if more differs.
+
+    A few changes only: each is looked at in every search by price, so many are better built in.
+    """
+    origin = Origin(digest_of(sources, defaults), signature_of(source.file for source in sources), defaults)
+    imported = [read_scraped(source.file, defaults, source.store) for source in sources]
+    manifest = read_manifest(folder)
+    if manifest.analyser != ANALYSER or manifest.stores != tuple(one.store for one in imported):
+        return False
+    fresh = replace(
+        manifest,
+        digest=origin.digest,
+        signature=origin.signature,
+        made=datetime.now(UTC),
+        reports=tuple(one.report for one in imported),
+    )
+    if too_much_lost(manifest, fresh):
+        return False
+    records = Records(folder / "records.db")
+    try:
+        products = (product for one in imported for product in one.products)
+        changes = records.differing(products, max(_FEW, manifest.products // 50))
+        if changes is None:
+            return False
+        records.change(changes)
+    finally:
+        records.close()
+    write_manifest(folder, fresh)
+    return True
 
 
 def build_stores(
@@ -124,15 +157,22 @@ def build_products(
 
 
 def build_apart(
-    home: Path, sources: Sequence[Source], defaults: Defaults, progress: Progress | None = None
+    home: Path,
+    sources: Sequence[Source],
+    defaults: Defaults,
+    progress: Progress | None = None,
+    refreshing: Path | None = None,
 ) -> Path:
     """`build` in a child process: this one goes on answering, and its memory doesn't grow.
+
+    If only prices and stock differ from the generation `refreshing`, that one is brought up to date instead.
 
     Raises what `build` raises, and `OperatorError` if the child dies.
     """
     job = {
         "home": str(home),
         "sources": [[str(source.file), source.store] for source in sources],
+        "refreshing": str(refreshing) if refreshing else None,
         "currency": defaults.currency,
         "base_url": defaults.base_url,
     }
@@ -188,7 +228,11 @@ def _child() -> int:
     sources = [Source(Path(file), store) for file, store in job["sources"]]
     defaults = Defaults(job["currency"], job["base_url"])
     try:
-        folder = build(Path(job["home"]), sources, defaults, lambda done, total: tell(done=done, total=total))
+        folder = Path(job["refreshing"] or "")
+        if not job["refreshing"] or not refresh(folder, sources, defaults):
+            folder = build(
+                Path(job["home"]), sources, defaults, lambda done, total: tell(done=done, total=total)
+            )
     except OperatorError as error:
         tell(failed=str(error))
         return 2

@@ -178,7 +178,7 @@ class Catalog:
         seen = signature_of(synonyms)
         old = self._engine
         if old is not None and old.generation.folder == folder and seen == self._synonyms:
-            return False
+            return old.generation.refresh()
         glossary = read_glossary([OURS, *synonyms])
         same = old is not None and old.generation.folder == folder
         generation = old.generation if old is not None and same else Generation(folder)

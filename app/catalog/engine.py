@@ -76,7 +76,7 @@ class Engine:
         return [self.planner.plan(text) for text in texts]
 
     def _tiers(self, request: Request, plans: Sequence[Plan], most: int) -> list[_Tier]:
-        """What is found, in tiers: all words; all that the catalogue knows; some. Of each, the best `most`."""
+        """What is found, in tiers: all words; all that the catalogue knows; some. The best `most` of each."""
         filters = filter_clauses(request, self.generation)
         if not plans:
             everything = Query.boolean_query([(Occur.Must, Query.all_query()), *filters])
@@ -110,7 +110,8 @@ class Engine:
             if offset < tier.count and len(hits) < limit:
                 found = self._ranked(request, tier, offset, limit - len(hits))
                 ordinals = [ordinal for ordinal, _ in found]
-                missing = {} if tier.complete else self._missing(plans, ordinals)
+                sure = tier.complete and not any(plan.wishes for plan in plans)
+                missing = {} if sure else self._missing(plans, ordinals)
                 for (ordinal, score), product in zip(found, self._products(ordinals), strict=True):
                     without = missing.get(ordinal, ())
                     hits.append(Hit(product, "some" if without else "all", without, score))
@@ -165,7 +166,7 @@ class Engine:
         best: dict[int, tuple[str, ...]] = {}
         for plan in plans:
             lacking: dict[int, list[str]] = {ordinal: [] for ordinal in ordinals}
-            for slot in plan.required:
+            for slot in (*plan.required, *plan.wishes):
                 having: set[int] = set()
                 if slot.known:
                     query = Query.boolean_query([(Occur.Must, these), (Occur.Must, self.queries.slot(slot))])
@@ -223,7 +224,7 @@ def applied(plans: Sequence[Plan]) -> Applied:
         return Applied()
     plan = plans[0]
     return Applied(
-        corrected=plan.changed("typo", "split", "begins with"),
+        corrected=plan.changed("typo", "spelling", "split"),
         translated=plan.changed("translation", "synonym", "sounds like"),
         dropped=(*plan.dropped, *plan.unknown),
     )

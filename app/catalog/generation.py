@@ -21,6 +21,8 @@ from app.catalog.vocabulary import Vocabulary
 from app.catalog.words import ANALYSER
 from app.errors import OperatorError
 
+_MOST_LOST: Final = 0.30
+_MOST_ERRORS: Final = 0.05
 POINTER: Final = "current"
 """The file that names the generation in use; replaced in one step."""
 
@@ -82,6 +84,11 @@ class Generation:
         finally:
             self._leave()
 
+    def refresh(self) -> bool:
+        """Take up a manifest that was written since: of a source with other prices. Whether there was one."""
+        before, self.manifest = self.manifest, read_manifest(self.folder)
+        return self.manifest != before
+
     def retire(self) -> None:
         """Close it when the last reader has gone; at once if nobody reads."""
         with self._lock:
@@ -99,7 +106,9 @@ class Generation:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest; a folder with one is a whole generation, once `make_durable` is through."""
-    (folder / "manifest.json").write_bytes(_MANIFEST.dump_json(manifest, indent=1))
+    fresh = folder / ".manifest.json"
+    fresh.write_bytes(_MANIFEST.dump_json(manifest, indent=1))
+    fresh.replace(folder / "manifest.json")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -152,3 +161,20 @@ def sweep(home: Path, keep: set[str]) -> None:
     for folder in home.iterdir():
         if folder.is_dir() and folder.name not in keep:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def too_much_lost(before: Manifest, after: Manifest) -> str:
+    """What speaks against `after` in the place of `before`, in words; empty if nothing does."""
+    lost = []
+    now = {store.id: store.products for store in after.stores}
+    for store in before.stores:
+        left = now.get(store.id)
+        if left is not None and left < (1 - _MOST_LOST) * store.products:
+            lost.append(f"{store.name} would have {left:,} products instead of {store.products:,}")
+    known = {store.id for store in before.stores}
+    lost += [
+        f"{report.quarantined:,} of {report.rows:,} rows of {report.file.name} have errors"
+        for report in after.reports
+        if report.store in known and report.quarantined > _MOST_ERRORS * max(1, report.rows)
+    ]
+    return "; ".join(lost)

@@ -79,7 +79,7 @@ class Help:
 
 @dataclass(frozen=True, slots=True)
 class SearchHits:
-    """A page of hits, best first. `total` counts all pages; `total_all` those that match all words.
+    """A page of hits, best first. `total` counts all pages; `total_all` those with all words but wishes.
 
     `cursor` continues after this page, None at the end. `help` is there if nothing was found.
     """

@@ -39,13 +39,15 @@ class Way:
 class Slot:
     """A word or phrase of the query. `parts` are a phrase's own words, another way to match it.
 
-    `required` slots decide whether a product matches; the others only lift it.
+    `required` slots decide whether a product matches; the others only lift it: wishes ("for a salad") and
+    `measure`s ("500 g").
     """
 
     text: str
     ways: tuple[Way, ...]
     parts: tuple["Slot", ...] = ()
     required: bool = True
+    measure: bool = False
 
     @property
     def known(self) -> bool:
@@ -59,9 +61,7 @@ class Slot:
 
     @property
     def exact(self) -> bool:
-        return any(
-            way.how in {"exact", "spelling", "prefix letters", "quantity", "joined"} for way in self.ways
-        )
+        return any(way.how in {"exact", "prefix letters", "quantity", "joined"} for way in self.ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,11 @@ class Plan:
     def required(self) -> tuple[Slot, ...]:
         """What a product must match to match all."""
         return tuple(slot for slot in self.slots if slot.required)
+
+    @property
+    def wishes(self) -> tuple[Slot, ...]:
+        """What a product may match besides."""
+        return tuple(slot for slot in self.slots if not slot.required and not slot.measure)
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -147,7 +152,7 @@ class Planner:
     def _with_role(self, slot: Slot, optional: set[str]) -> Slot:
         only_measures = all(word.measures for word in words(slot.text))
         in_tail = all(word.text in optional for word in words(slot.text))
-        return replace(slot, required=not (only_measures or in_tail))
+        return replace(slot, required=not (only_measures or in_tail), measure=only_measures)
 
     def _slots(self, asked: Sequence[Word], longest: int | None = None) -> list[Slot]:
         slots: list[Slot] = []

@@ -131,13 +131,33 @@ class Records:
                 done += db.changes()
         return done
 
+    def differing(self, products: Iterable[Product], most: int) -> list[PriceChange] | None:
+        """The changes that make the records say what `products` say.
+
+        None if anything but prices and stock differs, or more than `most` products do.
+        """
+        changes: list[PriceChange] = []
+        seen = 0
+        with self._reader() as db:
+            total = db.execute("SELECT count(*) FROM records").fetchone()
+            for product in products:
+                row = db.execute(f"SELECT {_COLUMNS} FROM records WHERE id = ?", (product.id,)).fetchone()  # noqa: S608  (ours)
+                price, list_price, available, rest = _row(product)
+                if row is None or row[4] != rest or len(changes) > most:
+                    return None
+                seen += 1
+                if row[1:4] != (price, list_price, available):
+                    changes.append(PriceChange(product.id, price, list_price, bool(available)))
+        return changes if total and total[0] == seen and len(changes) <= most else None
+
     def changed(self) -> list[tuple[int, str, int, bool]]:
         """(ordinal, store, price, available) of products whose price or stock isn't what the index knows."""
         with self._reader() as db:
             rows = db.execute(
                 "SELECT ordinal, rest ->> 0, price, available FROM records WHERE changed"
             ).fetchall()
-        return [(int(at), str(store), int(price), bool(available)) for at, store, price, available in rows]
+        changed: list[Any] = rows
+        return [(at, store, price, bool(available)) for at, store, price, available in changed]
 
     @contextmanager
     def _reader(self) -> Iterator[apsw.Connection]:

@@ -8,13 +8,11 @@ from typing import Final
 
 from app.catalog.build import Progress, build, build_apart
 from app.catalog.errors import SwapRefused
-from app.catalog.generation import Manifest, current_generation, point_at, read_manifest, sweep
+from app.catalog.generation import Manifest, current_generation, point_at, read_manifest, sweep, too_much_lost
 from app.catalog.importers.scraped import Defaults
 from app.catalog.source import Source, digest_of, signature_of
 from app.errors import OperatorError
 
-_MOST_LOST: Final = 0.30
-_MOST_ERRORS: Final = 0.05
 _SMALL_BYTES: Final = 2_000_000
 
 
@@ -30,6 +28,8 @@ class Home:
     ) -> Path:
         """The folder of a generation of these sources; built, and pointed at, if there is none.
 
+        If only prices and stock differ, the one in use is brought up to date.
+
         A small one is built here unless it should be `apart`, in a child process. Raises `ImportFailed` if
         a source can't be read, `SwapRefused` if the new one lost too much; what was in use stays so.
         """
@@ -42,8 +42,13 @@ class Home:
             if before and before.fits(digest):
                 return self.folder / before.generation
             small = sum(size for _, size, _ in seen) <= _SMALL_BYTES
-            make = build if small and not apart else build_apart
-            folder = make(self.folder, sources, self._defaults, progress)
+            current = self.folder / before.generation if before else None
+            if small and not apart:
+                folder = build(self.folder, sources, self._defaults, progress)
+            else:
+                folder = build_apart(self.folder, sources, self._defaults, progress, current)
+            if folder == current:
+                return folder
             if before and not force and (losses := too_much_lost(before, read_manifest(folder))):
                 sweep(self.folder, {before.generation})
                 raise SwapRefused(losses, self.folder / before.generation)
@@ -73,20 +78,3 @@ class Home:
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def too_much_lost(before: Manifest, after: Manifest) -> str:
-    """What speaks against `after` in the place of `before`, in words; empty if nothing does."""
-    lost = []
-    now = {store.id: store.products for store in after.stores}
-    for store in before.stores:
-        left = now.get(store.id)
-        if left is not None and left < (1 - _MOST_LOST) * store.products:
-            lost.append(f"{store.name} would have {left:,} products instead of {store.products:,}")
-    known = {store.id for store in before.stores}
-    lost += [
-        f"{report.quarantined:,} of {report.rows:,} rows of {report.file.name} have errors"
-        for report in after.reports
-        if report.store in known and report.quarantined > _MOST_ERRORS * max(1, report.rows)
-    ]
-    return "; ".join(lost)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from app.catalog.importers.scraped import Defaults, read_scraped
 from app.catalog.product import Product
@@ -53,7 +53,10 @@ def chorus() -> Iterator[Product]:
     with gzip.open(DATA / "chorus-icecat-products.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            told = [row.get("short_description") or "", *(str(v) for k, v in row.items() if k.startswith("attr_t"))]
+            told = [
+                row.get("short_description") or "",
+                *(str(v) for k, v in row.items() if k.startswith("attr_t")),
+            ]
             yield Product(
                 id=f"chorus:{row['id']}",
                 store="chorus",
@@ -106,16 +109,16 @@ def recombined(products: Iterable[Product], count: int, seed: int = 1) -> Iterat
 
 
 def _price_rows(file: Path) -> Iterator[tuple[str, str, str]]:
-    opened = gzip.open(file) if file.suffix == ".gz" else file.open("rb")
+    opened = gzip.open if file.suffix == ".gz" else open
     try:
-        with opened as stream:
-            for _, element in ElementTree.iterparse(stream):  # noqa: S314  (our own test data)
+        with opened(file, "rb") as stream:
+            for _, element in ET.iterparse(stream):  # noqa: S314  (our own test data)
                 code = element.findtext("ItemCode")
                 if code:
                     name = element.findtext("ItemName") or element.findtext("ItemNm") or ""
                     yield code, name, element.findtext("ItemPrice") or "0"
                     element.clear()
-    except (EOFError, ElementTree.ParseError):
+    except (EOFError, ET.ParseError):
         return  # one of them is really cut off
 
 

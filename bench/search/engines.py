@@ -62,11 +62,14 @@ def substring(products: Sequence[Product]) -> Search:
 class Fts5:
     """SQLite's FTS5 with its own tokenizer; rows may come one by one."""
 
-    def __init__(self, products: Iterable[Product], file: str = ":memory:", tokenize: str = "unicode61") -> None:
+    def __init__(
+        self, products: Iterable[Product], file: str = ":memory:", tokenize: str = "unicode61"
+    ) -> None:
         self.db = apsw.Connection(file)
         self.db.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
         self.db.execute(
-            f"CREATE VIRTUAL TABLE t USING fts5(id UNINDEXED, name, brand, category, description, tokenize='{tokenize}')"
+            "CREATE VIRTUAL TABLE t USING fts5"
+            f"(id UNINDEXED, name, brand, category, description, tokenize='{tokenize}')"
         )
         with self.db:
             self.db.executemany(

@@ -15,13 +15,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
+
+from app.catalog.build import Origin, build_products
+from app.catalog.generation import current_generation
 from app.catalog.hits import Request
+from app.catalog.product import Product, Store
 from bench.search.data import chorus, feeds, first_shop, recombined
+from bench.search.engines import Fts5, open_ours
 
 QUERIES = 600
 
 
-def real_names() -> list:  # type: ignore[type-arg]  # of Product
+def real_names() -> list[Product]:
     """What big catalogues are made of: Hebrew groceries, and a tenth as many English products."""
     hebrew = [*first_shop(), *feeds()]
     english = [product for number, product in enumerate(chorus()) if number % 30 == 0]
@@ -32,7 +38,7 @@ def queries(count: int, seed: int = 7) -> list[str]:
     """One to four words of real names, in order; a tenth with a slip."""
     chance = random.Random(seed)  # noqa: S311  (no secret)
     names = [product.name for product in real_names()]
-    found = []
+    found: list[str] = []
     while len(found) < count:
         words = re.findall(r"[^\W\d_]{2,}", chance.choice(names))
         if not words:
@@ -48,9 +54,6 @@ def queries(count: int, seed: int = 7) -> list[str]:
 
 def build(count: int, folder: Path) -> None:
     """Both indexes of a catalogue of `count` products, with how long each took."""
-    from app.catalog.build import Origin, build_products
-    from app.catalog.product import Store
-    from bench.search.engines import Fts5
 
     known = real_names()
     started = time.perf_counter()
@@ -61,7 +64,11 @@ def build(count: int, folder: Path) -> None:
     Fts5(recombined(known, count), str(folder / "fts.db"))
     sys.stdout.write(
         json.dumps(
-            {"generation": generation.name, "build_s": round(took, 1), "fts_build_s": round(time.perf_counter() - started, 1)}
+            {
+                "generation": generation.name,
+                "build_s": round(took, 1),
+                "fts_build_s": round(time.perf_counter() - started, 1),
+            }
         )
     )
 
@@ -96,8 +103,6 @@ def measure(kind: str, folder: Path) -> None:
 
 
 def _ours(folder: Path) -> tuple[Callable[[str], object], Callable[[], None]]:
-    from app.catalog.generation import current_generation
-    from bench.search.engines import open_ours
 
     found = current_generation(folder)
     engine = open_ours(found or folder)
@@ -106,10 +111,8 @@ def _ours(folder: Path) -> tuple[Callable[[str], object], Callable[[], None]]:
 
 def _fts(operator: str) -> Callable[[Path], tuple[Callable[[str], object], Callable[[], None]]]:
     def opened(folder: Path) -> tuple[Callable[[str], object], Callable[[], None]]:
-        from bench.search.engines import Fts5
 
         fts = Fts5.__new__(Fts5)
-        import apsw
 
         fts.db = apsw.Connection(str(folder / "fts.db"))
         return lambda query: fts.search(query, operator, 8), fts.db.close

@@ -73,7 +73,11 @@ def test_prices_and_stock_change_at_once_without_a_new_generation(tmp_path: Path
     catalog = open_store(tmp_path, MANY)
     other = open_catalog(tmp_path / "feeds", tmp_path / "data", Defaults())
     before = catalog.manifest
-    changes = [PriceChange("green:3", price=200), PriceChange("green:4", available=False), PriceChange("green:no", 1)]
+    changes = [
+        PriceChange("green:3", price=200),
+        PriceChange("green:4", available=False),
+        PriceChange("green:no", 1),
+    ]
     assert catalog.change_prices(changes) == 2
     assert catalog.manifest == before
     assert other.require("green:3").price.amount == 200
@@ -84,6 +88,23 @@ def test_prices_and_stock_change_at_once_without_a_new_generation(tmp_path: Path
     ordered = other.search("קמח", 50, sort="price_asc").products
     assert ordered[0].id == "green:3"
     assert len(ordered) == 20
+
+
+def test_a_source_with_other_prices_only_keeps_the_generation_and_its_cursors(tmp_path: Path) -> None:
+    catalog = open_store(tmp_path, MANY)
+    cursor = catalog.search("קמח", 5).cursor
+    before = catalog.manifest
+    write_store(
+        tmp_path / "feeds",
+        "green",
+        [{**row, "price": "3.00"} if n == 7 else row for n, row in enumerate(MANY)],
+    )
+    assert catalog.reload()
+    assert catalog.manifest.generation == before.generation
+    assert catalog.manifest.made > before.made
+    assert [p.id for p in catalog.search("קמח", max_price=Decimal(5)).products] == ["green:8"]
+    assert len(catalog.search("קמח", 5, cursor=cursor).hits) == 5
+    assert not catalog.reload()
 
 
 def test_no_search_fails_while_generations_are_swapped(tmp_path: Path) -> None:

@@ -5,7 +5,13 @@ from app.catalog.sounds import distance, likeness, sound, sound_variants
 
 @pytest.mark.parametrize(
     ("latin", "hebrew"),
-    [("basmati", "בסמטי"), ("quinoa", "קינואה"), ("vanilla", "וניל"), ("jasmine", "יסמינ"), ("pasta", "פסטה")],
+    [
+        ("basmati", "בסמטי"),
+        ("quinoa", "קינואה"),
+        ("vanilla", "וניל"),
+        ("jasmine", "יסמינ"),
+        ("pasta", "פסטה"),
+    ],
 )
 def test_a_word_sounds_the_same_in_both_alphabets(latin: str, hebrew: str) -> None:
     assert sound(hebrew) in sound_variants(latin)
@@ -18,7 +24,8 @@ def test_letters_of_one_sound_are_one_letter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "edits"), [("a", "a", 0), ("abcd", "abdc", 1), ("abc", "abxc", 1), ("abc", "xyz", 3), ("", "ab", 2)]
+    ("one", "other", "edits"),
+    [("a", "a", 0), ("abcd", "abdc", 1), ("abc", "abxc", 1), ("abc", "xyz", 3), ("", "ab", 2)],
 )
 def test_distance_counts_a_swap_as_one(one: str, other: str, edits: int) -> None:
     assert distance(one, other) == distance(other, one) == edits

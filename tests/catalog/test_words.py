@@ -40,7 +40,13 @@ def test_inflections_meet(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("500 גרם", "500גר'"), ('1 ק"ג', "1000 גרם"), ("1.5 ליטר", "1,5 L"), ('250 מ"ל', "250ml"), ("2kg", "2 קילו")],
+    [
+        ("500 גרם", "500גר'"),
+        ('1 ק"ג', "1000 גרם"),
+        ("1.5 ליטר", "1,5 L"),
+        ('250 מ"ל', "250ml"),
+        ("2kg", "2 קילו"),
+    ],
 )
 def test_quantities_meet_in_every_unit_and_language(one: str, other: str) -> None:
     assert stems(one) == stems(other)
