@@ -19,12 +19,12 @@ from typing import Any, Final
 import apsw
 
 from app.catalog.generation import Manifest, make_durable, read_manifest, too_much_lost, write_manifest
-from app.catalog.importers.scraped import Defaults, ImportedStore, read_scraped
+from app.catalog.importers.scraped import Defaults, ImportedStore
 from app.catalog.index import write_products
 from app.catalog.product import Product, Store
 from app.catalog.records import Records, RecordsWriter
 from app.catalog.report import ImportReport
-from app.catalog.source import Source, digest_of, signature_of
+from app.catalog.source import Source, digest_of, read_store, signature_of
 from app.catalog.text import Text, WordCount
 from app.catalog.vocabulary import write_vocabulary
 from app.catalog.words import ANALYSER
@@ -55,7 +55,7 @@ def build(
     """
     # Before the reading: if a source changes meanwhile, the next look at it sees that.
     origin = Origin(digest_of(sources, defaults), signature_of(source.file for source in sources), defaults)
-    imported = [read_scraped(source.file, defaults, source.store) for source in sources]
+    imported = [read_store(source, defaults) for source in sources]
     return build_stores(home, imported, origin, progress)
 
 
@@ -65,7 +65,7 @@ def refresh(folder: Path, sources: Sequence[Source], defaults: Defaults) -> bool
     A few changes only: each is looked at in every search by price, so many are better built in.
     """
     origin = Origin(digest_of(sources, defaults), signature_of(source.file for source in sources), defaults)
-    imported = [read_scraped(source.file, defaults, source.store) for source in sources]
+    imported = [read_store(source, defaults) for source in sources]
     manifest = read_manifest(folder)
     if manifest.analyser != ANALYSER or manifest.stores != tuple(one.store for one in imported):
         return False

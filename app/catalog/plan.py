@@ -16,6 +16,7 @@ How = Literal[
 ]  # fmt: skip
 """Why a term stands for a word of the query."""
 
+_MOST_CHARACTERS: Final = 1000
 _MOST_WORDS: Final = 32
 _MOST_CANDIDATES: Final = 4
 _RARE: Final = 3
@@ -111,9 +112,10 @@ class Planner:
 
     def plan(self, query: str) -> Plan:
         """The plan of a query in any language; an empty one if the query has no word."""
-        asked = words(query)[:_MOST_WORDS]
+        asked = words(query[:_MOST_CHARACTERS])[:_MOST_WORDS]
         kept, dropped = self._without_fillers(asked)
-        slots = self._slots([word for word, _ in kept])
+        found = self._slots([word for word, _ in kept])
+        slots = list({slot.text: slot for slot in found}.values())
         optional = {word.text for word, tail in kept if tail}
         slots = [self._with_role(slot, optional) for slot in slots]
         if slots and not any(slot.required for slot in slots):

@@ -12,7 +12,9 @@ from app.catalog.text import FIELDS
 _WISH: Final = 0.4
 _WISH_OF_SOME: Final = 0.25
 _PART: Final = 0.8
-_TIE: Final = 0.3
+_TIE: Final = 0.6
+"""How much of the lesser fields' scores is added to that of the best."""
+
 _HEAD: Final = 1.5
 """A Hebrew phrase begins with what it is about; the words after it say which."""
 

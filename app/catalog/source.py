@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from app.catalog.importers.scraped import Defaults, store_id_of
+from app.catalog.importers.scraped import Defaults, ImportedStore, read_scraped, store_id_of
 from app.errors import ImportFailed
 
 SAMPLE: Final = Path(__file__).parent / "sample" / "agala-organic.json"
@@ -43,6 +43,11 @@ def find_sources(source: Path | None, data_dir: Path) -> list[Source]:
         if other is not file:
             raise ImportFailed(f"{file} and {other.name} name the same store; rename one of them.")
     return [Source(file, store) for store, file in by_store.items()]
+
+
+def read_store(source: Source, defaults: Defaults) -> ImportedStore:
+    """What the source sells. Raises `ImportFailed` if it can't be read."""
+    return read_scraped(source.file, defaults, source.store)
 
 
 def find_synonyms(sources: Sequence[Source]) -> list[Path]:

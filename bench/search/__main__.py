@@ -159,8 +159,8 @@ def quality(folder: Path) -> str:
     answered = sum(bool(over_shop["**agala**"](query)) for query in none)
     sure = sum(bool(own.search(Request(query.query), 1, None, facets=False).total_all) for query in none)
     parts.append(
-        f"\nOf {len(none)} queries that no product answers, {answered} return something, of which {sure} say that "
-        "they match all words; these queries aren't in the means. **The first shop's queries and grades are "
+        f"\nOf {len(none)} queries that no product answers, {answered} return something, of which {sure} say "
+        "that they match all words; these queries aren't in the means. **The first shop's queries and grades are "
         "machine-written and not yet checked by a Hebrew reader.** Chorus was rated by three people; "
         f"{english_scores['**agala**']['all'][2]} of its queries have a relevant product.\n"
     )
@@ -208,8 +208,8 @@ def speed(folder: Path, sizes: list[int]) -> str:
         "agala MB (since start)", "FTS5 MB",
     )  # fmt: skip
     note = (
-        f"\n{QUERIES} different queries, each asked once: one to four words of real names, a tenth with a slip. "
-        "Names of big catalogues are pieces of real ones. MB is what is in RAM, mapped files included, in a "
+        f"\n{QUERIES} different queries, each asked once: one to four words of real names, a tenth with a "
+        "slip. Names of big catalogues are pieces of real ones. MB is what is in RAM, mapped files included, in a "
         "process that has asked them all. FTS5 finds only what is spelled alike; it is here for the ratio.\n"
     )
     return "### Speed and memory\n\n" + table(head, rows) + "\n" + note
@@ -222,8 +222,8 @@ def main() -> None:
         folder = Path(kept) if kept else Path(temporary)
         parts = [
             "## Search\n",
-            f"`python -m bench.search` made this on {date.today():%d %B %Y}, on 2 cores that had other work; the "
-            "ratios within a table count, not the milliseconds.\n",
+            f"`SHOP_TEST_DATA=../shared/data python -m bench.search` made this on {date.today():%d %B %Y}, on 2 "
+            "cores that had other work; the ratios within a table count, not the milliseconds.\n",
             quality(Path(temporary) / "quality"),
             speed(folder, SIZES[:1] if fast else SIZES),
         ]
