@@ -33,7 +33,5 @@ FILLERS: Final = _spelled(
 )
 """Words that say nothing of a product: left out of a query that says something else besides."""
 
-TAILS: Final = _spelled(
-    "for with suitable instead without but that which who עבור בשביל עם בלי מתאים שמתאים במקום לצורך"
-)
+TAILS: Final = _spelled("for with suitable instead but that which who עבור בשביל עם מתאים שמתאים במקום לצורך")
 """Words after which a sentence tells what the product is for or goes with: wishes, not conditions."""

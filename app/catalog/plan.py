@@ -7,6 +7,7 @@ from typing import Final, Literal
 from app.catalog.fillers import FILLERS, TAILS
 from app.catalog.glossary import Glossary, Stems
 from app.catalog.lexicon import Lexicon
+from app.catalog.sounds import same_word
 from app.catalog.text import BARE, bare_stem
 from app.catalog.words import Word, without_prefix, words
 
@@ -192,6 +193,9 @@ class Planner:
         exact = bool(ways)
         ways += self._variants(word)
         ways += self._meant((word.stem,))
+        if not exact and not ways and self._glossary.spells(word.text):
+            # A word like any other, of something that isn't sold: no slip, and no part of another word.
+            return Slot(word.text, ())
         if not exact:
             ways += self._begun(word)
         if not ways or (exact and len(ways) == 1 and self._rare(word)):
@@ -243,7 +247,7 @@ class Planner:
         return [
             Way((stem,), 0.8 * alike, "spelling", text)
             for text, alike in self._lexicon.sounding(word.text)
-            if alike >= _SAME and (stem := words(text)[0].stem) != word.stem
+            if alike >= _SAME and same_word(word.text, text) and (stem := words(text)[0].stem) != word.stem
         ][:_MOST_CANDIDATES]
 
     def _begun(self, word: Word) -> list[Way]:

@@ -48,6 +48,13 @@ def likeness(one: str, other: str) -> float:
     return 1 - distance(said, heard) / longest if longest else 0.0
 
 
+def same_word(one: str, other: str) -> bool:
+    """Whether two Hebrew words of one sound are spellings of one word: פרורי and פירורי, not טחינה and טחונה."""
+    shorter, longer = sorted((_said(one), _said(other)), key=len)
+    letters = iter(longer)
+    return len(longer) - len(shorter) <= 1 and all(letter in letters for letter in shorter)
+
+
 def distance(one: str, other: str) -> int:
     """Edits between two words: letters added, dropped, changed, or two neighbours swapped."""
     if one == other:

@@ -11,7 +11,7 @@ from app.catalog.errors import SwapRefused
 from app.catalog.generation import Manifest, current_generation, point_at, read_manifest, sweep, too_much_lost
 from app.catalog.importers.scraped import Defaults
 from app.catalog.source import Source, digest_of, signature_of
-from app.errors import OperatorError
+from app.errors import ImportFailed, OperatorError
 
 _SMALL_BYTES: Final = 2_000_000
 
@@ -22,6 +22,7 @@ class Home:
     def __init__(self, folder: Path, defaults: Defaults) -> None:
         self.folder = folder
         self._defaults = defaults
+        self._refused: tuple[str, ImportFailed | SwapRefused] | None = None
 
     def fitting(
         self, sources: Sequence[Source], *, force: bool, apart: bool, progress: Progress | None
@@ -31,17 +32,30 @@ class Home:
         If only prices and stock differ, the one in use is brought up to date.
 
         A small one is built here unless it should be `apart`, in a child process. Raises `ImportFailed` if
-        a source can't be read, `SwapRefused` if the new one lost too much; what was in use stays so.
+        a source can't be read, `SwapRefused` if the new one lost too much; what was in use stays so. The same
+        bytes aren't tried again, unless by `force`.
         """
         seen = signature_of(source.file for source in sources)
         if (manifest := self._manifest()) and manifest.fits_signature(seen, self._defaults):
             return self.folder / manifest.generation
         digest = digest_of(sources, self._defaults)
+        if self._refused and self._refused[0] == digest and not force:
+            raise self._refused[1]
+        try:
+            return self._built(sources, digest, force=force, apart=apart, progress=progress)
+        except (ImportFailed, SwapRefused) as error:
+            self._refused = (digest, error)
+            raise
+
+    def _built(
+        self, sources: Sequence[Source], digest: str, *, force: bool, apart: bool, progress: Progress | None
+    ) -> Path:
         with self._alone():
             before = self._manifest()
             if before and before.fits(digest):
                 return self.folder / before.generation
-            small = sum(size for _, size, _ in seen) <= _SMALL_BYTES
+            sizes = signature_of(source.file for source in sources)
+            small = sum(size for _, size, _ in sizes) <= _SMALL_BYTES
             current = self.folder / before.generation if before else None
             if small and not apart:
                 folder = build(self.folder, sources, self._defaults, progress)

@@ -17,6 +17,7 @@ from app.catalog.product import Product
 from bench.search.data import Judged, chorus, chorus_judged, feeds, first_shop, first_shop_judged
 from bench.search.engines import Fts5, Search, ask, ours, plain_tantivy, substring
 from bench.search.speed import QUERIES, run
+from bench.search.swaps import section
 
 OUT = Path("bench/search.md")
 SIZES = [1300, 100_000, 1_000_000]
@@ -160,8 +161,8 @@ def quality(folder: Path) -> str:
     sure = sum(bool(own.search(Request(query.query), 1, None, facets=False).total_all) for query in none)
     parts.append(
         f"\nOf {len(none)} queries that no product answers, {answered} return something, of which {sure} say "
-        "that they match all words; these queries aren't in the means. **The first shop's queries and grades are "
-        "machine-written and not yet checked by a Hebrew reader.** Chorus was rated by three people; "
+        "that they match all words; these queries aren't in the means. **The first shop's queries and grades "
+        "are machine-written and not yet checked by a Hebrew reader.** Chorus was rated by three people; "
         f"{english_scores['**agala**']['all'][2]} of its queries have a relevant product.\n"
     )
     parts.append("### Known items and seeded typos\n")
@@ -209,8 +210,8 @@ def speed(folder: Path, sizes: list[int]) -> str:
     )  # fmt: skip
     note = (
         f"\n{QUERIES} different queries, each asked once: one to four words of real names, a tenth with a "
-        "slip. Names of big catalogues are pieces of real ones. MB is what is in RAM, mapped files included, in a "
-        "process that has asked them all. FTS5 finds only what is spelled alike; it is here for the ratio.\n"
+        "slip. Names of big catalogues are pieces of real ones. MB is what is in RAM, mapped files included, "
+        "in a process that has asked them all. FTS5 finds only what is spelled alike.\n"
     )
     return "### Speed and memory\n\n" + table(head, rows) + "\n" + note
 
@@ -222,10 +223,11 @@ def main() -> None:
         folder = Path(kept) if kept else Path(temporary)
         parts = [
             "## Search\n",
-            f"`SHOP_TEST_DATA=../shared/data python -m bench.search` made this on {date.today():%d %B %Y}, on 2 "
-            "cores that had other work; the ratios within a table count, not the milliseconds.\n",
+            f"`SHOP_TEST_DATA=../shared/data python -m bench.search`, {date.today():%d %B %Y}, on "
+            "2 cores that had other work; the ratios within a table count, not the milliseconds.\n",
             quality(Path(temporary) / "quality"),
             speed(folder, SIZES[:1] if fast else SIZES),
+            section(1300 if fast else 20_000),
         ]
     OUT.write_text("\n".join(parts), encoding="utf-8")
     sys.stdout.write("\n".join(parts))

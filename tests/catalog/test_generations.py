@@ -44,8 +44,9 @@ def test_a_generation_of_another_process_is_taken_up(tmp_path: Path) -> None:
 def test_losing_a_third_of_the_products_is_refused_unless_forced(tmp_path: Path) -> None:
     catalog = open_store(tmp_path, MANY)
     write_store(tmp_path / "feeds", "green", MANY[:13])
-    with pytest.raises(SwapRefused, match="13 products instead of 20"):
-        catalog.reload()
+    for _ in range(2):
+        with pytest.raises(SwapRefused, match="13 products instead of 20"):
+            catalog.reload()
     assert len(catalog) == 20
     assert len(open_catalog(tmp_path / "feeds", tmp_path / "data", Defaults())) == 20
     assert catalog.reload(force=True)

@@ -83,6 +83,11 @@ def test_an_answer_says_what_was_corrected_and_translated(shop: Catalog) -> None
     assert shop.search("שמן זית").applied.translated == ()
 
 
+def test_a_word_for_what_is_not_sold_is_not_taken_for_a_slip(shop: Catalog) -> None:
+    assert shop.search("חיתולים").total == 0
+    assert shop.search("beef").total == 0
+
+
 def test_filters_narrow_and_are_told_from_facets(shop: Catalog) -> None:
     hits = shop.search("", facets=True)
     assert hits.facets is not None

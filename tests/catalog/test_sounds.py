@@ -1,6 +1,6 @@
 import pytest
 
-from app.catalog.sounds import distance, likeness, sound, sound_variants
+from app.catalog.sounds import distance, likeness, same_word, sound, sound_variants
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,11 @@ def test_a_word_sounds_the_same_in_both_alphabets(latin: str, hebrew: str) -> No
 def test_letters_of_one_sound_are_one_letter() -> None:
     assert sound("בסמתי") == sound("בסמטי")
     assert likeness("בסמתי", "בסמטי") == 1
+
+
+def test_a_vowel_letter_more_is_the_same_word_another_one_is_not() -> None:
+    assert same_word("פרורי", "פירורי")
+    assert not same_word("טחינה", "טחונה")
 
 
 @pytest.mark.parametrize(
