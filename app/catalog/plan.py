@@ -21,6 +21,7 @@ _MOST_CHARACTERS: Final = 1000
 _MOST_WORDS: Final = 32
 _MOST_CANDIDATES: Final = 4
 _RARE: Final = 3
+_PREFIXES: Final = ("ה", "ו", "ב", "ל", "מ", "מה", "וה")
 _MUCH_COMMONER: Final = 10
 _SAME: Final = 0.8
 _SENTENCE: Final = 3
@@ -189,7 +190,7 @@ class Planner:
     def _word(self, word: Word) -> Slot:
         if word.measures:
             return Slot(word.text, tuple(self._quantity(word)))
-        ways = list(self._spelled(word))
+        ways = [*self._spelled(word), *self._prefixed(word)]
         exact = bool(ways)
         ways += self._variants(word)
         ways += self._meant((word.stem,))
@@ -220,6 +221,15 @@ class Planner:
             for term, weight in ((bare, 0.9), (BARE + bare, 0.8)):
                 if self._lexicon.fields_with(term):
                     yield Way((term,), weight, "prefix letters", bare)
+
+    def _prefixed(self, word: Word) -> Iterator[Way]:
+        """A Hebrew word that hardly stands alone, as it stands with prefix letters: `חיטה` in `מחיטה`."""
+        if word.kind != "hebrew" or len(word.text) < 3 or self._lexicon.products_with(word.stem) > _RARE:
+            return
+        for letters in _PREFIXES:
+            (longer,) = words(letters + word.text)
+            if self._lexicon.fields_with(longer.stem) and not self._glossary.spells(longer.text):
+                yield Way((longer.stem,), 0.8, "prefix letters", longer.text)
 
     def _meant(self, stems: Stems, weight: float = 1.0) -> list[Way]:
         """What the glossary says a phrase means, as far as the catalogue has it."""

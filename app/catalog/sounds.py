@@ -49,7 +49,7 @@ def likeness(one: str, other: str) -> float:
 
 
 def same_word(one: str, other: str) -> bool:
-    """Whether two Hebrew words of one sound are spellings of one word: פרורי and פירורי, not טחינה and טחונה."""
+    """Whether two Hebrew words of one sound are one: פרורי and פירורי are, טחינה and טחונה aren't."""
     shorter, longer = sorted((_said(one), _said(other)), key=len)
     letters = iter(longer)
     return len(longer) - len(shorter) <= 1 and all(letter in letters for letter in shorter)

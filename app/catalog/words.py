@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
-ANALYSER: Final = "7"
+ANALYSER: Final = "1"
 """Changes whenever the same text would give other terms: then generations are built anew."""
 
 Kind = Literal["hebrew", "latin", "number", "quantity", "unit"]
