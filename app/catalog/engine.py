@@ -46,6 +46,7 @@ class Engine:
         self.lexicon = Lexicon(generation)
         self.planner = Planner(self.lexicon, glossary)
         self.queries = Queries(generation.schema, self.lexicon)
+        self._glossary = glossary
         self._searcher = generation.searcher
 
     def search(self, request: Request, limit: int, cursor: str | None, facets: bool) -> SearchHits:
@@ -210,10 +211,10 @@ class Engine:
         found: dict[str, None] = {}
         for plan in plans:
             for text in plan.unknown:
-                if 3 <= len(text) <= 40 and " " not in text:
-                    near: Iterable[tuple[str, float]] = self.lexicon.near(text, 2) or self.lexicon.sounding(
-                        text
-                    )
+                if 3 <= len(text) <= 40 and " " not in text and not self._glossary.spells(text):
+                    near: Iterable[tuple[str, float]] = self.lexicon.near(
+                        text, 2 if len(text) >= 6 else 1
+                    ) or self.lexicon.sounding(text)
                     found.update(dict.fromkeys(word for word, _ in near))
         return list(found)[:_MOST_SUGGESTIONS]
 
