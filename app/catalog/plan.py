@@ -217,6 +217,8 @@ class Planner:
             yield Way((word.stem,), 1.0, "exact", word.text)
         if self._lexicon.fields_with(BARE + word.stem):
             yield Way((BARE + word.stem,), 0.9, "prefix letters", word.text)
+        if self._glossary.spells(word.text):
+            return
         if bare := bare_stem(word, self._lexicon.products_with):
             for term, weight in ((bare, 0.9), (BARE + bare, 0.8)):
                 if self._lexicon.fields_with(term):
