@@ -73,10 +73,10 @@ class Catalog:
 
     def require(self, product_id: str) -> Product:
         """Raises `ProductNotFound`, naming the product that was probably meant."""
-        product = self.get(product_id.strip())
+        product = self.get(product_id)
         if product is not None:
             return product
-        meant = [f"{store.id}:{product_id.strip()}" for store in self.stores]
+        meant = [f"{store.id}:{product_id}" for store in self.stores]
         known = [candidate for candidate in meant if self.get(candidate) is not None]
         raise ProductNotFound(
             f"There is no product {product_id[:80]!r}. "
