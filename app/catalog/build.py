@@ -9,17 +9,17 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import apsw
 
 from app.catalog.generation import Manifest, make_durable, read_manifest, too_much_lost, write_manifest
-from app.catalog.importers.scraped import Defaults, ImportedStore
+from app.catalog.importers.scraped import Defaults
 from app.catalog.index import write_products
 from app.catalog.product import Product, Store
 from app.catalog.records import Records, RecordsWriter
@@ -35,6 +35,19 @@ Progress = Callable[[int, int], None]
 
 _BATCH: Final = 2000
 _FEW: Final = 200
+
+
+class Stock(Protocol):
+    """A store to build in. `store` and `report` are right once all `products` were taken."""
+
+    @property
+    def products(self) -> Iterable[Product]: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def report(self) -> ImportReport: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +80,21 @@ def refresh(folder: Path, sources: Sequence[Source], defaults: Defaults) -> bool
     origin = Origin(digest_of(sources, defaults), signature_of(source.file for source in sources), defaults)
     imported = [read_store(source, defaults) for source in sources]
     manifest = read_manifest(folder)
-    if manifest.analyser != ANALYSER or manifest.stores != tuple(one.store for one in imported):
-        return False
-    fresh = replace(
-        manifest,
-        digest=origin.digest,
-        signature=origin.signature,
-        made=datetime.now(UTC),
-        reports=tuple(one.report for one in imported),
-    )
-    if too_much_lost(manifest, fresh):
+    if manifest.analyser != ANALYSER:
         return False
     records = Records(folder / "records.db")
     try:
         products = (product for one in imported for product in one.products)
         changes = records.differing(products, max(_FEW, manifest.products // 50))
-        if changes is None:
+        fresh = replace(
+            manifest,
+            digest=origin.digest,
+            signature=origin.signature,
+            made=datetime.now(UTC),
+            reports=tuple(one.report for one in imported),
+        )
+        same_stores = manifest.stores == tuple(one.store for one in imported)
+        if changes is None or not same_stores or too_much_lost(manifest, fresh):
             return False
         records.change(changes)
     finally:
@@ -92,26 +104,10 @@ def refresh(folder: Path, sources: Sequence[Source], defaults: Defaults) -> bool
 
 
 def build_stores(
-    home: Path, imported: Sequence[ImportedStore], origin: Origin, progress: Progress | None = None
+    home: Path, stocks: Sequence[Stock], origin: Origin, progress: Progress | None = None
 ) -> Path:
-    """Build a generation of stores that were read already."""
-    stores = tuple(one.store for one in imported)
-    reports = tuple(one.report for one in imported)
-    products = (product for one in imported for product in one.products)
-    return build_products(home, stores, reports, products, origin, progress=progress)
-
-
-def build_products(
-    home: Path,
-    stores: tuple[Store, ...],
-    reports: tuple[ImportReport, ...],
-    products: Iterable[Product],
-    origin: Origin,
-    *,
-    progress: Progress | None = None,
-) -> Path:
-    """Build a generation of products that may come one by one; memory grows with their words only."""
-    expected = sum(store.products for store in stores)
+    """Build a generation of stores whose products may come one by one; memory grows with their words only."""
+    expected = sum(len(one.products) if isinstance(one.products, Sized) else 0 for one in stocks)
     made = datetime.now(UTC)
     folder = home / f"{made:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     folder.mkdir(parents=True)
@@ -119,7 +115,7 @@ def build_products(
     try:
         records = RecordsWriter(folder / "records.db")
         counted = WordCount()
-        rest = iter(products)
+        rest = (product for one in stocks for product in one.products)
         count = 0
         while batch := list(islice(rest, _BATCH)):
             records.add(batch)
@@ -128,7 +124,8 @@ def build_products(
             count += len(batch)
             steps.took(len(batch))
         records.order()
-        write_products(folder / "products", steps.each(records.ordered()), counted, expected)
+        steps.expect(2 * count)
+        write_products(folder / "products", steps.each(records.ordered()), counted, count)
         write_vocabulary(folder / "words", counted.spellings())
         records.close()
         manifest = Manifest(
@@ -140,8 +137,8 @@ def build_products(
             made=made,
             products=count,
             words=len(counted.stems),
-            stores=stores,
-            reports=reports,
+            stores=tuple(one.store for one in stocks),
+            reports=tuple(one.report for one in stocks),
         )
         write_manifest(folder, manifest)
         make_durable(folder)
@@ -198,18 +195,21 @@ def build_apart(
 
 
 class _Steps:
-    """Counts steps, and tells of them a hundred times in all."""
+    """Counts steps, and tells of them a hundred times in all, once it is known how many there are."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
-        self._total = total
-        self._every = max(1, total // 100)
+        self.expect(total)
         self._done = 0
         self._told = 0
         self._progress = progress
 
+    def expect(self, total: int) -> None:
+        self._total = total
+        self._every = max(1, total // 100)
+
     def took(self, steps: int) -> None:
         self._done += steps
-        if self._progress and self._done - self._told >= self._every:
+        if self._progress and self._total and self._done - self._told >= self._every:
             self._told = self._done
             self._progress(min(self._done, self._total), self._total)
 

@@ -199,8 +199,10 @@ class Planner:
             return Slot(word.text, ())
         if not exact:
             ways += self._begun(word)
-        if not ways or (exact and len(ways) == 1 and self._rare(word)):
-            ways += self._slips(word, exact)
+        if not exact or self._rare(word):
+            # After the words that begin so: a part of a word is likelier than a slip.
+            less = 0.7 if ways else 1.0
+            ways += [replace(way, weight=less * way.weight) for way in self._slips(word, exact)]
         if not ways:
             ways += self._split(word)
         if not ways:

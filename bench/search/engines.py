@@ -2,22 +2,36 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import apsw
 from tantivy import Document, Index, SchemaBuilder
 
-from app.catalog.build import Origin, build_products
+from app.catalog.build import Origin, build_stores
 from app.catalog.engine import Engine
 from app.catalog.generation import Generation
 from app.catalog.glossary import OURS, read_glossary
 from app.catalog.hits import Request
 from app.catalog.product import Product, Store
+from app.catalog.report import ImportReport
 from bench.search.data import Judged
 
 Search = Callable[[Judged], list[str]]
 """The ids of the best ten products, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A store that no file describes."""
+
+    store: Store
+    products: Iterable[Product]
+
+    @property
+    def report(self) -> ImportReport:
+        return ImportReport(Path("bench"), self.store.id)
 
 
 def ours(products: Sequence[Product], folder: Path) -> Engine:
@@ -26,7 +40,8 @@ def ours(products: Sequence[Product], folder: Path) -> Engine:
     stores = tuple(
         Store(name, name, "ILS", "he_IL", ("he",), sum(p.store == name for p in products)) for name in names
     )
-    return open_ours(build_products(folder, stores, (), products, Origin("bench")))
+    stocks = [Made(store, [p for p in products if p.store == store.id]) for store in stores]
+    return open_ours(build_stores(folder, stocks, Origin("bench")))
 
 
 def open_ours(folder: Path) -> Engine:

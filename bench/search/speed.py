@@ -17,12 +17,12 @@ from pathlib import Path
 
 import apsw
 
-from app.catalog.build import Origin, build_products
+from app.catalog.build import Origin, build_stores
 from app.catalog.generation import current_generation
 from app.catalog.hits import Request
 from app.catalog.product import Product, Store
 from bench.search.data import chorus, feeds, first_shop, recombined
-from bench.search.engines import Fts5, open_ours
+from bench.search.engines import Fts5, Made, open_ours
 
 QUERIES = 600
 
@@ -58,7 +58,7 @@ def build(count: int, folder: Path) -> None:
     known = real_names()
     started = time.perf_counter()
     store = Store("big", "big", "ILS", "he_IL", ("he", "en"), count)
-    generation = build_products(folder, (store,), (), recombined(known, count), Origin("bench"))
+    generation = build_stores(folder, [Made(store, recombined(known, count))], Origin("bench"))
     took = time.perf_counter() - started
     started = time.perf_counter()
     Fts5(recombined(known, count), str(folder / "fts.db"))
