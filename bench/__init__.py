@@ -1,0 +1,1 @@
+"""Measurements; the figures and the commands that make them are in the .md files."""
