@@ -65,8 +65,8 @@ def elements(source: Source, rows: frozenset[str]) -> Iterator[Element]:
     parser.SkippedEntityHandler = handlers.html_entity
     fed = 0
     try:
-        for piece in source.text():
-            piece = piece if fed else piece.lstrip()  # a blank line before <?xml is common, and wrong
+        for text in source.text():
+            piece = text if fed else text.lstrip()  # a blank line before <?xml is common, and wrong
             parser.Parse(piece, False)
             fed += len(piece.encode("utf-8", "replace"))
             if fed - parser.CurrentByteIndex > _MOST_TOKEN:

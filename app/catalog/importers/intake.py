@@ -74,7 +74,7 @@ class Intake:
         self.report.merged += 1
 
     def set_aside(
-        self, row: int, code: str, field: str, value: object, expected: str, severity: Severity = "error"
+        self, row: int, code: str, field: str, value: object, expected: str, *, severity: Severity = "error"
     ) -> Issue:
         """The row is no product."""
         return self.report.set_aside(Issue(code, row, field, _shown(value), expected, severity))

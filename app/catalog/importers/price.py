@@ -21,7 +21,7 @@ _SHARED_SIGNS: Final = {
     "¥": ("JPY", "CNY"),
     "kr": ("SEK", "NOK", "DKK", "ISK"),
 }
-_SHAPE: Final = re.compile(r"^(?P<before>[^\d.,+-]*)(?P<number>[+-]?[\d.,'’ ]*\d[.,]?-?)(?P<after>[^\d]*)$")
+_SHAPE: Final = re.compile(r"^(?P<before>[^\d.,+]*)(?P<number>[+-]?[\d.,'’ ]*\d[.,]?-?)(?P<after>[^\d]*)$")
 _SPACES: Final = re.compile(r"(?<=\d)[ '’](?=\d{3}(?!\d))")
 
 

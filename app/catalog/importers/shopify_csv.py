@@ -56,7 +56,9 @@ def read_shopify_csv(source: Source, intake: Intake) -> Iterator[Outcome]:
             intake.merge()
         elif family.held_back:
             expected = "a product that is published and active"
-            yield intake.set_aside(number, "not_for_sale", "Status", family.held_back, expected, "warning")
+            yield intake.set_aside(
+                number, "not_for_sale", "Status", family.held_back, expected, severity="warning"
+            )
         else:
             yield from intake.take(number, _offer(handle, row, family, options))
 

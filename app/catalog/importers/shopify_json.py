@@ -40,7 +40,7 @@ def _variants(product: Any, intake: Intake) -> Iterator[Outcome]:
             yield intake.set_aside(number, "not_a_row", "variants", variant, "an object with id and price")
         elif held_back:
             expected = "a product that is published and active"
-            yield intake.set_aside(number, "not_for_sale", "status", held_back, expected, "warning")
+            yield intake.set_aside(number, "not_for_sale", "status", held_back, expected, severity="warning")
         else:
             yield from intake.take(number, _offer(product, variant))
 

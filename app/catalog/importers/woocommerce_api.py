@@ -29,7 +29,7 @@ def read_woocommerce_api(source: Source, intake: Intake) -> Iterator[Outcome]:
             yield intake.set_aside(number, "price_range", "prices", first(product.get("name")), expected)
         elif product.get("type") in {"grouped", "external"}:
             kind, expected = product["type"], "a product that this shop sells by itself"
-            yield intake.set_aside(number, "not_for_sale", "type", kind, expected, "warning")
+            yield intake.set_aside(number, "not_for_sale", "type", kind, expected, severity="warning")
         else:
             yield from intake.take(number, _offer(product, prices))
 

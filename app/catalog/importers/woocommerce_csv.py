@@ -47,12 +47,14 @@ def read_woocommerce_csv(source: Source, intake: Intake) -> Iterator[Outcome]:
         held_back = _held_back(row)
         if held_back:
             expected = "a product that is published and visible"
-            yield intake.set_aside(number, "not_for_sale", "Published", held_back, expected, "warning")
+            yield intake.set_aside(
+                number, "not_for_sale", "Published", held_back, expected, severity="warning"
+            )
         elif "variable" in kinds:
             intake.merge()
         elif unsold := kinds & _UNSOLD.keys():
             kind = unsold.pop()
-            yield intake.set_aside(number, "not_for_sale", "Type", kind, _UNSOLD[kind], "warning")
+            yield intake.set_aside(number, "not_for_sale", "Type", kind, _UNSOLD[kind], severity="warning")
         else:
             parent = parents.get(row.get("parent")) if row.get("parent") else None
             yield from intake.take(number, _offer(row, parent, intake))
