@@ -23,8 +23,8 @@ _CODE_PAGES: Final = frozenset(
     {"cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "iso8859-1", "iso8859-8"}
     | {"iso8859-2", "iso8859-5", "iso8859-9", "iso8859-15"}
 )
-_HEBREW: Final = frozenset(range(0xE0, 0xFB))
-"""The letters of windows-1255."""
+_HEBREW: Final = re.compile(rb"[\xe0-\xfa]{2,}")
+"""Letters of windows-1255, several in a row: accented ones of other code pages stand alone."""
 
 
 def decoded(blocks: Iterator[bytes], path: Path) -> Iterator[str]:
@@ -83,8 +83,8 @@ def _guessed(block: bytes, path: Path) -> str:
     text = block.decode("utf-8", "replace")
     if text.count("\ufffd") * 10 <= sum(not char.isascii() for char in text):
         return "utf-8"  # a few broken characters in what is UTF-8 otherwise
-    high = [byte for byte in block if byte >= 0x80]
-    if sum(byte in _HEBREW for byte in high) * 10 >= len(high) * 6 and b"\0" not in block:
+    high = sum(byte >= 0x80 for byte in block)
+    if sum(map(len, _HEBREW.findall(block))) * 10 >= high * 6 and b"\0" not in block:
         return "cp1255"
     raise _unreadable(path, "it is neither UTF-8 nor windows-1255")
 

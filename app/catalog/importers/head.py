@@ -30,10 +30,11 @@ def head_of(text: str) -> Head:
     if text.startswith(("{", "[")):
         keys = frozenset(_KEY.findall(text))
         first_line, newline, rest = text.partition("\n")
-        is_lines = text.startswith("{") and first_line.rstrip().endswith("}")
+        # Without a newline it is one line, of which the end may be out of sight.
+        is_lines = text.startswith("{") and (not newline or first_line.rstrip().endswith("}"))
         is_lines = is_lines and (not newline or rest.lstrip()[:1] in {"", "{"})
         # One object on one line may be either; a list of products inside makes it a document.
-        if is_lines and not (rest.strip() == "" and keys & {"products", "@graph", "@type", "product"}):
+        if is_lines and (rest.strip() or not keys & {"products", "@graph", "@type", "product"}):
             return Head(text, "jsonl", "{", frozenset(_KEY.findall(first_line)))
         return Head(text, "json", text[0], keys)
     line = next((line for line in text.splitlines() if line.strip() and not line.startswith("sep=")), "")

@@ -9,9 +9,10 @@ from app.catalog.importers.encoding import decoded
 from app.errors import ImportFailed
 
 BLOCK: Final = 1 << 18
-# Feeds pack to a tenth or a fortieth; deflate can reach a thousandth. Past the first 64 MB, what unpacks
+# Feeds pack to a tenth or a fortieth; deflate can reach a thousandth. Past the first 16 MB, what unpacks
 # to more than 250 times its size was made to fill a machine.
-_UNCHECKED: Final = 64 << 20
+_PACKED_BLOCK: Final = 1 << 12  # small, since what breaks in a block is lost with all of it
+_UNCHECKED: Final = 16 << 20
 _MOST_UNPACKED: Final = 250
 
 
@@ -83,15 +84,19 @@ class Source:
     def _gunzipped(self, file: BinaryIO) -> Iterator[bytes]:
         packed = unpacked = 0
         unzip = zlib.decompressobj(wbits=31)
-        while data := file.read(BLOCK):
+        while data := file.read(_PACKED_BLOCK):
             packed += len(data)
             while data:
                 if unzip.eof:
                     data = data.lstrip(b"\0")  # some writers pad; what else follows is a further member
-                    unzip = zlib.decompressobj(wbits=31) if data else unzip
+                    if not data:
+                        break
+                    unzip = zlib.decompressobj(wbits=31)
                 try:
                     block = unzip.decompress(data, BLOCK)
                 except zlib.error as error:
+                    if not unpacked:
+                        raise ImportFailed(f"{self.path}: the .gz is broken: {error}.") from None
                     self._damaged("broken_gzip", unpacked, str(error))
                     return
                 data = unzip.unused_data if unzip.eof else unzip.unconsumed_tail
