@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
+from babel import Locale, UnknownLocaleError
+
 from app.catalog.importers.elements import Element, elements
 from app.catalog.importers.head import Head
 from app.catalog.importers.intake import Intake, Outcome
@@ -92,4 +94,14 @@ def _learn_language(text: str, intake: Intake) -> None:
     if not intake.facts.languages and (language := _LANGUAGE.match(text.strip())):
         intake.facts.languages = (language[0].lower(),)
         if _LOCALE.match(text.strip()) and not intake.facts.locale:
-            intake.facts.locale = text.strip()
+            locale = text.strip().replace("-", "_")
+            # A country that there isn't is no reason to refuse the feed; the currency's home will do.
+            intake.facts.locale = locale if _is_locale(locale) else ""
+
+
+def _is_locale(text: str) -> bool:
+    try:
+        Locale.parse(text)
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True

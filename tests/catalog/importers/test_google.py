@@ -57,6 +57,11 @@ def test_the_channel_names_the_store(read_feed: ReadFeed) -> None:
         assert (facts.languages, facts.base_url) == (("en",), "https://shop.example/")
 
 
+def test_a_language_of_no_country_there_is_does_not_refuse_the_feed(read_feed: ReadFeed) -> None:
+    facts = read_feed(RSS.replace("en-GB", "en-XQ")).feed.store_facts
+    assert (facts.languages, facts.locale) == (("en",), "he_IL")
+
+
 def test_another_prefix_for_the_same_namespace_is_understood(read_feed: ReadFeed) -> None:
     content = RSS.replace("xmlns:g=", "xmlns:ns0=").replace("<g:", "<ns0:").replace("</g:", "</ns0:")
     assert read_feed(content).only.id == "shop:TEA-1"
