@@ -1,6 +1,7 @@
 """Serving the shop with uvicorn until somebody asks it to stop."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 
@@ -8,6 +9,7 @@ import uvicorn
 
 from app.carts.open import sqlite_file
 from app.errors import InvalidSetting
+from app.progress import shown_on_terminal
 from app.settings import Settings, current_settings
 from app.shop import Shop, open_shop
 
@@ -35,7 +37,9 @@ def serve() -> None:
 
 
 async def _serve(config: uvicorn.Config, listener: socket.socket, settings: Settings) -> None:
-    async with open_shop(settings) as shop:
+    async with contextlib.AsyncExitStack() as serving:
+        with shown_on_terminal("Building the catalogue's index") as progress:
+            shop = await serving.enter_async_context(open_shop(settings, progress))
         print(_banner(shop, listener), flush=True)
         # uvicorn raises the signal that ended it once more when it is done; by then everything has been
         # answered, and all that is left is to close the carts.

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,12 +19,12 @@ from typing import Any, Final, Protocol
 import apsw
 
 from app.catalog.generation import Manifest, make_durable, read_manifest, too_much_lost, write_manifest
-from app.catalog.importers.scraped import Defaults
+from app.catalog.importers.feed import Defaults
 from app.catalog.index import write_products
 from app.catalog.product import Product, Store
 from app.catalog.records import Records, RecordsWriter
 from app.catalog.report import ImportReport
-from app.catalog.source import Source, digest_of, read_store, signature_of
+from app.catalog.source import Delivery, Source, digest_of, signature_of
 from app.catalog.text import Text, WordCount
 from app.catalog.vocabulary import write_vocabulary
 from app.catalog.words import ANALYSER
@@ -42,6 +42,10 @@ class Stock(Protocol):
 
     @property
     def products(self) -> Iterable[Product]: ...
+
+    @property
+    def expected(self) -> int:
+        """About how many products there will be, as far as it is known by now."""
 
     @property
     def store(self) -> Store: ...
@@ -68,8 +72,7 @@ def build(
     """
     # Before the reading: if a source changes meanwhile, the next look at it sees that.
     origin = Origin(digest_of(sources, defaults), signature_of(source.file for source in sources), defaults)
-    imported = [read_store(source, defaults) for source in sources]
-    return build_stores(home, imported, origin, progress)
+    return build_stores(home, [Delivery(source, defaults) for source in sources], origin, progress)
 
 
 def refresh(folder: Path, sources: Sequence[Source], defaults: Defaults) -> bool:
@@ -78,23 +81,24 @@ def refresh(folder: Path, sources: Sequence[Source], defaults: Defaults) -> bool
     A few changes only: each is looked at in every search by price, so many are better built in.
     """
     origin = Origin(digest_of(sources, defaults), signature_of(source.file for source in sources), defaults)
-    imported = [read_store(source, defaults) for source in sources]
     manifest = read_manifest(folder)
     if manifest.analyser != ANALYSER:
         return False
+    deliveries = [Delivery(source, defaults) for source in sources]
     records = Records(folder / "records.db")
     try:
-        products = (product for one in imported for product in one.products)
+        products = (product for one in deliveries for product in one.products)
         changes = records.differing(products, max(_FEW, manifest.products // 50))
+        if changes is None or manifest.stores != tuple(one.store for one in deliveries):
+            return False
         fresh = replace(
             manifest,
             digest=origin.digest,
             signature=origin.signature,
             made=datetime.now(UTC),
-            reports=tuple(one.report for one in imported),
+            reports=tuple(one.report for one in deliveries),
         )
-        same_stores = manifest.stores == tuple(one.store for one in imported)
-        if changes is None or not same_stores or too_much_lost(manifest, fresh):
+        if too_much_lost(manifest, fresh):
             return False
         records.change(changes)
     finally:
@@ -107,11 +111,10 @@ def build_stores(
     home: Path, stocks: Sequence[Stock], origin: Origin, progress: Progress | None = None
 ) -> Path:
     """Build a generation of stores whose products may come one by one; memory grows with their words only."""
-    expected = sum(len(one.products) if isinstance(one.products, Sized) else 0 for one in stocks)
     made = datetime.now(UTC)
     folder = home / f"{made:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     folder.mkdir(parents=True)
-    steps = _Steps(2 * expected, progress)
+    steps = _Steps(progress)
     try:
         records = RecordsWriter(folder / "records.db")
         counted = WordCount()
@@ -122,6 +125,7 @@ def build_stores(
             for product in batch:
                 counted.add(Text.of(product))
             count += len(batch)
+            steps.expect(2 * max(count, sum(one.expected for one in stocks)))
             steps.took(len(batch))
         records.order()
         steps.expect(2 * count)
@@ -168,7 +172,7 @@ def build_apart(
     """
     job = {
         "home": str(home),
-        "sources": [[str(source.file), source.store] for source in sources],
+        "sources": [[str(source.file), source.store, source.format] for source in sources],
         "refreshing": str(refreshing) if refreshing else None,
         "currency": defaults.currency,
         "base_url": defaults.base_url,
@@ -197,8 +201,8 @@ def build_apart(
 class _Steps:
     """Counts steps, and tells of them a hundred times in all, once it is known how many there are."""
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self.expect(total)
+    def __init__(self, progress: Progress | None) -> None:
+        self.expect(0)
         self._done = 0
         self._told = 0
         self._progress = progress
@@ -225,7 +229,7 @@ def _child() -> int:
         sys.stdout.flush()
 
     job = json.load(sys.stdin)
-    sources = [Source(Path(file), store) for file, store in job["sources"]]
+    sources = [Source(Path(file), store, name) for file, store, name in job["sources"]]
     defaults = Defaults(job["currency"], job["base_url"])
     try:
         folder = Path(job["refreshing"] or "")

@@ -15,7 +15,7 @@ from app.catalog.explain import explained
 from app.catalog.generation import Generation, Manifest
 from app.catalog.glossary import OURS, read_glossary
 from app.catalog.hits import Explained, Request, SearchHits, Sort
-from app.catalog.importers.scraped import Defaults
+from app.catalog.importers.feed import Defaults
 from app.catalog.product import Product, Store
 from app.catalog.records import PriceChange
 from app.catalog.report import ImportReport
@@ -27,7 +27,7 @@ LIMIT: Final = 8
 _MOST_HITS: Final = 100
 _MOST_ALTERNATES: Final = 4
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("agala.catalog")
 
 
 class Catalog:

@@ -12,17 +12,15 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.catalog.importers.scraped import Defaults
+from app.catalog.importers.feed import Defaults
 from app.catalog.index import open_products
 from app.catalog.product import Store
 from app.catalog.records import Records
-from app.catalog.report import ImportReport
+from app.catalog.report import MOST_ERRORS, MOST_LOST, ImportReport
 from app.catalog.vocabulary import Vocabulary
 from app.catalog.words import ANALYSER
 from app.errors import OperatorError
 
-_MOST_LOST: Final = 0.30
-_MOST_ERRORS: Final = 0.05
 POINTER: Final = "current"
 """The file that names the generation in use; replaced in one step."""
 
@@ -169,12 +167,12 @@ def too_much_lost(before: Manifest, after: Manifest) -> str:
     now = {store.id: store.products for store in after.stores}
     for store in before.stores:
         left = now.get(store.id)
-        if left is not None and left < (1 - _MOST_LOST) * store.products:
+        if left is not None and left < (1 - MOST_LOST) * store.products:
             lost.append(f"{store.name} would have {left:,} products instead of {store.products:,}")
     known = {store.id for store in before.stores}
     lost += [
-        f"{report.quarantined:,} of {report.rows:,} rows of {report.file.name} have errors"
+        f"{report.errors:,} of {report.rows:,} rows of {report.file.name} have errors"
         for report in after.reports
-        if report.store in known and report.quarantined > _MOST_ERRORS * max(1, report.rows)
+        if report.store in known and report.errors > MOST_ERRORS * report.rows
     ]
     return "; ".join(lost)

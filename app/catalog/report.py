@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 Severity = Literal["error", "warning"]
+MOST_LOST: Final = 0.30
+"""The part of a store's products that a new file may lose, unless the owner insists."""
+
+MOST_ERRORS: Final = 0.05
+"""The part of a file's rows that may be in error, unless the owner insists."""
+
 KEPT: Final = 20
 """How many issues of each code are kept; of the rest only the number is."""
 
@@ -68,7 +74,11 @@ class ImportReport:
         return self.note(issue)
 
     def refusal(
-        self, products_before: int | None = None, *, most_lost: float = 0.30, most_errors: float = 0.05
+        self,
+        products_before: int | None = None,
+        *,
+        most_lost: float = MOST_LOST,
+        most_errors: float = MOST_ERRORS,
     ) -> str | None:
         """Why this file must not replace a catalogue of `products_before`, in a sentence; None if it may."""
         if not self.complete:
@@ -78,12 +88,12 @@ class ImportReport:
         if self.errors > most_errors * self.rows:
             return (
                 f"{self.errors:,} of {self.rows:,} rows are in error, more than {most_errors:.0%}; "
-                "correct them, or insist."
+                "correct them, or insist with --force."
             )
         if products_before and self.products < (1 - most_lost) * products_before:
             return (
                 f"of {products_before:,} products {self.products:,} would be left, more than "
-                f"{most_lost:.0%} would go; get the whole feed, or insist."
+                f"{most_lost:.0%} would go; get the whole feed, or insist with --force."
             )
         return None
 

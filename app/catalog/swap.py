@@ -9,11 +9,13 @@ from typing import Final
 from app.catalog.build import Progress, build, build_apart
 from app.catalog.errors import SwapRefused
 from app.catalog.generation import Manifest, current_generation, point_at, read_manifest, sweep, too_much_lost
-from app.catalog.importers.scraped import Defaults
+from app.catalog.importers.feed import Defaults
 from app.catalog.source import Source, digest_of, signature_of
 from app.errors import ImportFailed, OperatorError
 
 _SMALL_BYTES: Final = 2_000_000
+_PACKED: Final = 20
+"""How many bytes of a feed one of its .gz may hold."""
 
 
 class Home:
@@ -55,7 +57,10 @@ class Home:
             if before and before.fits(digest):
                 return self.folder / before.generation
             sizes = signature_of(source.file for source in sources)
-            small = sum(size for _, size, _ in sizes) <= _SMALL_BYTES
+            small = (
+                sum(size * (_PACKED if name.endswith(".gz") else 1) for name, size, _ in sizes)
+                <= _SMALL_BYTES
+            )
             current = self.folder / before.generation if before else None
             if small and not apart:
                 folder = build(self.folder, sources, self._defaults, progress)

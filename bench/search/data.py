@@ -12,7 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from app.catalog.importers.scraped import Defaults, read_scraped
+from app.catalog.importers.feed import Defaults
+from app.catalog.importers.scraped import read_scraped
 from app.catalog.product import Product
 from app.money import Money
 

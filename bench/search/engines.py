@@ -30,6 +30,10 @@ class Made:
     products: Iterable[Product]
 
     @property
+    def expected(self) -> int:
+        return self.store.products
+
+    @property
     def report(self) -> ImportReport:
         return ImportReport(Path("bench"), self.store.id)
 

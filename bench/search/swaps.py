@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from app.catalog.catalog import open_catalog
-from app.catalog.importers.scraped import Defaults
+from app.catalog.importers.feed import Defaults
 from bench.search.data import recombined
 from bench.search.speed import queries, real_names
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.catalog.catalog import Catalog, open_catalog
-from app.catalog.importers.scraped import Defaults
+from app.catalog.importers.feed import Defaults
 
 
 def goods(number: int, name: str, price: object = "10.00", **more: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from app.catalog.catalog import open_catalog
 from app.catalog.errors import StaleCursor, SwapRefused
-from app.catalog.importers.scraped import Defaults
+from app.catalog.importers.feed import Defaults
 from app.catalog.records import PriceChange
 from app.errors import ImportFailed
 from tests.catalog.feeds import goods, names, open_store, write_store

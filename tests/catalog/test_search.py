@@ -5,7 +5,7 @@ import pytest
 
 from app.catalog.catalog import Catalog, open_catalog
 from app.catalog.errors import InvalidCursor, StaleCursor
-from app.catalog.importers.scraped import Defaults
+from app.catalog.importers.feed import Defaults
 from tests.catalog.feeds import goods, names, open_store, write_store
 
 ROWS = [

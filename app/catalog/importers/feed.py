@@ -84,6 +84,11 @@ class Feed:
             yield self.report.note(Issue(damage.code, 0, "file", damage.value, damage.expected))
 
     @property
+    def part_read(self) -> float:
+        """How much of the file has been read, from 0 to 1."""
+        return self._source.part_read
+
+    @property
     def store_facts(self) -> StoreFacts:
         """The store's name, currency, locale, languages and base address, with what the feed leaves out
         filled in: the file's name, the default currency, the currency's home, the letters of the names.
@@ -120,10 +125,10 @@ class Feed:
         return ImportedStore(self.store(), products, self.report)
 
 
-_ENDINGS: Final = {
-    *(".gz", ".xml", ".json", ".jsonld", ".jsonl", ".ndjson"),
-    *(".csv", ".tsv", ".txt", ".html", ".htm"),
-}
+_PACKED: Final = ".gz"
+_ENDINGS: Final = frozenset(
+    {".xml", ".json", ".jsonld", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".html", ".htm"}
+)
 
 
 def store_id_of(path: Path) -> str:
@@ -137,8 +142,17 @@ def store_id_of(path: Path) -> str:
     return store_id
 
 
+def ending_of(path: Path) -> str:
+    """The ending that a feed's name has, packed or not: `.xml.gz`; empty if it isn't one of a feed."""
+    packed = path.suffix.lower() == _PACKED
+    ending = Path(path.stem).suffix.lower() if packed else path.suffix.lower()
+    if ending in _ENDINGS:
+        return ending + (_PACKED if packed else "")
+    return _PACKED if packed else ""
+
+
 def _stem(path: Path) -> str:
     """The name without its endings: two of them for `feed.xml.gz`."""
-    while path.suffix.lower() in _ENDINGS:
+    while path.suffix.lower() in _ENDINGS | {_PACKED}:
         path = path.with_suffix("")
     return path.name if path.suffix.lower() != path.name.lower() else path.stem

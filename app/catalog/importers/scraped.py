@@ -21,8 +21,6 @@ from app.catalog.importers.source import FileDamaged, Source
 from app.errors import ImportFailed
 from app.money import known_currency
 
-__all__ = ["Defaults", "ImportedStore", "read_scraped", "store_id_of"]
-
 _URL_ID: Final = re.compile(r"-i(\d+)/?$")
 _OTHER_NAME: Final = re.compile(r"name([A-Z][a-z])$")
 _PRODUCTS: Final = frozenset({"products"})
@@ -74,7 +72,9 @@ def read_scraped_rows(source: Source, intake: Intake) -> Iterator[Outcome]:
                 )
     except FileDamaged as damaged:
         damage = damaged
-    if rows is None and damage is None and "products" not in facts:
+    # An empty list gives no member.
+    empty = "products" not in facts and '"products"' in source.head()
+    if rows is None and damage is None and not empty:
         raise ImportFailed(f'{source.path}: expected {{"products": [{{"name", "price", …}}, …]}} at the top.')
     _learn(source.path, facts, intake)
     yield from _outcomes(rows or [], intake)

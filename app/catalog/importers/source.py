@@ -41,18 +41,25 @@ class Source:
         self.path = path
         self.damage: FileDamaged | None = None
         self.characters = 0
+        self._bytes_read = 0
         try:
             if not path.is_file():
                 raise ImportFailed(f"{path}: there is no such file.")
-            if path.stat().st_size == 0:
+            self._size = path.stat().st_size
+            if self._size == 0:
                 raise ImportFailed(f"{path}: the file is empty.")
         except OSError as error:
             raise ImportFailed(f"{path}: {error.strerror or error}.") from None
 
+    @property
+    def part_read(self) -> float:
+        """How much of the file `text` has read, from 0 to 1."""
+        return min(1.0, self._bytes_read / self._size)
+
     def text(self) -> Iterator[str]:
         """The file from its start, in pieces. Raises `ImportFailed` for what can't be text."""
         self.damage = None
-        self.characters = 0
+        self.characters = self._bytes_read = 0
         try:
             with self.path.open("rb") as file:
                 for piece in decoded(self._unpacked(file), self.path):
@@ -79,6 +86,7 @@ class Source:
             raise ImportFailed(f"{self.path}: this is a ZIP archive (or a spreadsheet); unpack it first.")
         else:
             while block := file.read(BLOCK):
+                self._bytes_read += len(block)
                 yield block
 
     def _gunzipped(self, file: BinaryIO) -> Iterator[bytes]:
@@ -86,6 +94,7 @@ class Source:
         unzip = zlib.decompressobj(wbits=31)
         while data := file.read(_PACKED_BLOCK):
             packed += len(data)
+            self._bytes_read = packed
             while data:
                 if unzip.eof:
                     data = data.lstrip(b"\0")  # some writers pad; what else follows is a further member
