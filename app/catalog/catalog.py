@@ -60,6 +60,11 @@ class Catalog:
         return self.manifest.reports
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """Of all stores, as ISO 639 codes, the main one first."""
+        return tuple(dict.fromkeys(code for store in self.stores for code in store.languages))
+
+    @property
     def locale(self) -> str:
         """The locale of the first store: how prices and answers are written where no store is named."""
         return self.stores[0].locale if self.stores else "en"

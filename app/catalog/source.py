@@ -83,8 +83,8 @@ def find_sources(source: Path | None, data_dir: Path) -> list[Source]:
         files = feeds_in(source)
         if not files:
             raise ImportFailed(
-                f"{source}: there is no catalogue in this folder; its files would end in .json, .xml, .csv, .tsv "
-                "or .jsonl, or in one of these and .gz."
+                f"{source}: there is no catalogue in this folder; its files would end in .json, .xml, .csv, "
+                ".tsv or .jsonl, or in one of these and .gz."
             )
     else:
         files = [source]
