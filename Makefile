@@ -11,7 +11,7 @@ run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
 
 test: .venv/.ready-dev check-style  ## Lint, format, types, all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 check-style: .venv/.ready-dev
 	$(BIN)/ruff check .
