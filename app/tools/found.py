@@ -233,11 +233,10 @@ def _short(product: _Found) -> _Found:
     """Without what makes it too long: its picture first, then other names, then its address."""
     name, category = _cut(product.name, _MOST_NAME), _cut(product.category, _MOST_NAME)
     product = product.model_copy(update={"name": name, "category": category})
-    less: dict[str, object]
-    for less in ({"image": None}, {"names": {}}, {"url": None}):
+    for less, nothing in (("image", None), ("names", {}), ("url", None)):
         if len(product.model_dump_json().encode()) <= _MOST_BYTES:
             break
-        product = product.model_copy(update=less)
+        product = product.model_copy(update={less: nothing})
     return product
 
 
