@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -163,12 +164,14 @@ def build_apart(
     defaults: Defaults,
     progress: Progress | None = None,
     refreshing: Path | None = None,
+    started: Callable[[subprocess.Popen[str]], None] | None = None,
 ) -> Path:
     """`build` in a child process: this one goes on answering, and its memory doesn't grow.
 
     If only prices and stock differ from the generation `refreshing`, that one is brought up to date instead.
 
-    Raises what `build` raises, and `OperatorError` if the child dies.
+    `started` gets the child, for who may have to end it. Raises what `build` raises, and `OperatorError` if
+    the child dies.
     """
     job = {
         "home": str(home),
@@ -181,9 +184,12 @@ def build_apart(
         [sys.executable, "-m", "app.catalog.build"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         last: dict[str, Any] = {}
+        if started:
+            started(child)
         if child.stdin:
-            child.stdin.write(json.dumps(job))
-            child.stdin.close()
+            with suppress(BrokenPipeError):  # ended before it began
+                child.stdin.write(json.dumps(job))
+                child.stdin.close()
         for line in child.stdout or ():
             last = json.loads(line)
             if progress and "done" in last:

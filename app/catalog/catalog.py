@@ -40,6 +40,7 @@ class Catalog:
         self._home = Home(data_dir / "index", defaults)
         self._engine: Engine | None = None
         self._synonyms: tuple[tuple[str, int, int], ...] = ()
+        self._closed = False
         self._swap = threading.Lock()
         self._reloading = threading.Lock()
 
@@ -161,9 +162,13 @@ class Catalog:
             return self._reload(force, progress)
 
     def close(self) -> None:
-        """Close the generation once its last reader has gone. Nothing can be asked afterwards."""
+        """Close the generation once its last reader has gone. Nothing can be asked afterwards.
+
+        A build that goes on is ended.
+        """
+        self._home.stop()
         with self._swap:
-            engine, self._engine = self._engine, None
+            engine, self._engine, self._closed = self._engine, None, True
         if engine is not None:
             engine.generation.retire()
 
@@ -189,6 +194,9 @@ class Catalog:
         generation = old.generation if old is not None and same else Generation(folder)
         engine = Engine(generation, glossary)
         with self._swap:
+            if self._closed:
+                generation.retire()
+                return False
             self._engine, self._synonyms = engine, seen
         if old is not None and not same:
             old.generation.retire()

@@ -1,6 +1,7 @@
 """Swapping generations: finding the one that fits the sources, or building it and letting it in."""
 
 import fcntl
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,19 @@ class Home:
         self.folder = folder
         self._defaults = defaults
         self._refused: tuple[str, ImportFailed | SwapRefused] | None = None
+        self._child: subprocess.Popen[str] | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End a build that goes on in a child process: nobody waits for it any more."""
+        self._stopped = True
+        if self._child is not None:
+            self._child.terminate()
+
+    def _started(self, child: "subprocess.Popen[str]") -> None:
+        self._child = child
+        if self._stopped:
+            child.terminate()
 
     def fitting(
         self, sources: Sequence[Source], *, force: bool, apart: bool, progress: Progress | None
@@ -65,7 +79,7 @@ class Home:
             if small and not apart:
                 folder = build(self.folder, sources, self._defaults, progress)
             else:
-                folder = build_apart(self.folder, sources, self._defaults, progress, current)
+                folder = build_apart(self.folder, sources, self._defaults, progress, current, self._started)
             if folder == current:
                 return folder
             if before and not force and (losses := too_much_lost(before, read_manifest(folder))):
