@@ -5,7 +5,7 @@ UV = $(shell command -v uv || echo $(BIN)/uv)
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test check-style test-conformance clean
+.PHONY: run test check-style test-conformance bench-search clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -20,6 +20,9 @@ check-style: .venv/.ready-dev
 
 test-conformance: .venv/.ready  ## The official MCP conformance suite; needs npm
 	tests/conformance/run
+
+bench-search: .venv/.ready  ## Figures of search into bench/README.md; needs ../shared/data, takes a quarter of an hour
+	$(BIN)/python -m bench.search
 
 .venv/.ready: uv.lock pyproject.toml | .venv/.uv
 	$(UV) sync --frozen --inexact --no-dev --quiet

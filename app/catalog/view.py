@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.catalog.catalog import Catalog
-from app.catalog.hits import Explained, Hit, SearchHits
+from app.catalog.hits import Explained, Hit, Reason, SearchHits
 from app.catalog.written import unfolded
 
 
@@ -47,11 +47,12 @@ def _table(catalog: Catalog, hits: Sequence[Hit], reasons: Sequence[Explained]) 
 def _why(explained: Explained | None) -> str:
     if explained is None or not explained.reasons:
         return "no word: in the shops' order"
-    return "\n".join(
-        f"{unfolded(reason.word)} ← {unfolded(reason.term)} ({reason.how}) in {', '.join(reason.fields)}: "
-        f"{reason.weight:.1f}"
-        for reason in explained.reasons
-    )
+    return "\n".join(map(_because, explained.reasons))
+
+
+def _because(reason: Reason) -> str:
+    where = ", ".join("other name" if field == "other" else field for field in reason.fields)
+    return f"{unfolded(reason.word)} ← {unfolded(reason.term)} ({reason.how}) in {where}: {reason.weight:.1f}"
 
 
 def _notes(found: SearchHits) -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m bench.search [--fast]`: every figure of search, as a section of markdown in bench/search.md."""
+"""`python -m bench.search [--fast]`: every figure of search, as a section of bench/README.md."""
 
 import math
 import os
@@ -19,7 +19,8 @@ from bench.search.engines import Fts5, Search, ask, ours, plain_tantivy, substri
 from bench.search.speed import QUERIES, run
 from bench.search.swaps import section
 
-OUT = Path("bench/search.md")
+OUT = Path("bench/README.md")
+BEGIN, END = "<!-- search:begin -->", "<!-- search:end -->"
 SIZES = [1300, 100_000, 1_000_000]
 HEBREW = "אבגדהוזחטיכלמנסעפצקרשת"
 
@@ -240,14 +241,17 @@ def main() -> None:
         folder = Path(kept) if kept else Path(temporary)
         parts = [
             "## Search\n",
-            f"`SHOP_TEST_DATA=../shared/data python -m bench.search`, {date.today():%d %B %Y}, on "
+            f"`make bench-search`, {date.today():%d %B %Y}, on "
             "2 cores that had other work; the ratios within a table count, not the milliseconds.\n",
             quality(Path(temporary) / "quality"),
             speed(folder, SIZES[:1] if fast else SIZES),
             section(1300 if fast else 20_000),
         ]
-    OUT.write_text("\n".join(parts), encoding="utf-8")
-    sys.stdout.write("\n".join(parts))
+    figures = "\n".join(parts)
+    before, _, rest = OUT.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    OUT.write_text(f"{before}{BEGIN}\n{figures}\n{END}{after}", encoding="utf-8")
+    sys.stdout.write(figures)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,10 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 from app.catalog.importers.feed import Defaults
+from app.catalog.importers.formats import open_feed
 from app.catalog.importers.scraped import read_scraped
 from app.catalog.product import Product
 from app.money import Money
@@ -79,14 +78,9 @@ def chorus_judged() -> list[Judged]:
 
 
 def feeds() -> Iterator[Product]:
-    """The price-transparency feeds and shop exports, read loosely: what can't be read is left out."""
+    """The price-transparency feeds and shop exports, also the readable part of the one that is cut off."""
     for file in sorted((DATA / "feeds").iterdir()):
-        rows = _csv_rows(file) if file.suffix == ".csv" else _price_rows(file)
-        seen: set[str] = set()
-        for code, name, price in rows:
-            if code not in seen and name:
-                seen.add(code)
-                yield Product(f"{file.stem}:{code}", file.stem, name, Money.of(Decimal(price or 0), "ILS"))
+        yield from open_feed(file).read_all().products
 
 
 def recombined(products: Iterable[Product], count: int, seed: int = 1) -> Iterator[Product]:
@@ -107,25 +101,3 @@ def recombined(products: Iterable[Product], count: int, seed: int = 1) -> Iterat
             description=one.description[:200],
             available=chance.random() > 0.05,
         )
-
-
-def _price_rows(file: Path) -> Iterator[tuple[str, str, str]]:
-    opened = gzip.open if file.suffix == ".gz" else open
-    try:
-        with opened(file, "rb") as stream:
-            for _, element in ET.iterparse(stream):  # noqa: S314  (our own test data)
-                code = element.findtext("ItemCode")
-                if code:
-                    name = element.findtext("ItemName") or element.findtext("ItemNm") or ""
-                    yield code, name, element.findtext("ItemPrice") or "0"
-                    element.clear()
-    except (EOFError, ET.ParseError):
-        return  # one of them is really cut off
-
-
-def _csv_rows(file: Path) -> Iterator[tuple[str, str, str]]:
-    with file.open(encoding="utf-8-sig", newline="") as rows:
-        for row in csv.DictReader(rows):
-            name = row.get("Title") or row.get("Name") or ""
-            price = row.get("Variant Price") or row.get("Regular price") or "0"
-            yield row.get("Handle") or row.get("SKU") or row.get("ID") or name, name, price

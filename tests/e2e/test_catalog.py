@@ -227,8 +227,8 @@ def test_the_first_shop_s_file_and_the_cut_off_one(own: Path, first_shop: Path) 
 def test_an_owner_sees_why_a_product_was_found(tmp_path: Path) -> None:
     said = agala(tmp_path, "search", "tomatoes", "--explain", "--limit", "2")
     assert said.returncode == 0, said.stderr
-    assert "tomatoes ← tomatoes (exact) in other" in said.stdout
-    assert "tomatoes ← עגבניות (translation) in name" in said.stdout
+    assert "tomatoes ← tomatoes (exact) in other name" in said.stdout
+    assert "tomatoes ← עגבניה (translation) in name" in said.stdout
     assert "agala-organic:1001" in said.stdout
     plain = agala(tmp_path, "search", "pomodori", "--alternates", "עגבניות")
     assert "agala-organic:1001" in plain.stdout
