@@ -26,6 +26,7 @@ class Home:
         self.folder = folder
         self._defaults = defaults
         self._refused: tuple[str, ImportFailed | SwapRefused] | None = None
+        self._looked: tuple[tuple[tuple[str, int, int], ...], str] | None = None
         self._child: subprocess.Popen[str] | None = None
         self._stopped = False
 
@@ -54,7 +55,10 @@ class Home:
         seen = signature_of(source.file for source in sources)
         if (manifest := self._manifest()) and manifest.fits_signature(seen, self._defaults):
             return self.folder / manifest.generation
-        digest = digest_of(sources, self._defaults)
+        # Read again only if they look changed: they may be big, and this is asked every few seconds.
+        if self._looked is None or self._looked[0] != seen:
+            self._looked = (seen, digest_of(sources, self._defaults))
+        digest = self._looked[1]
         if self._refused and self._refused[0] == digest and not force:
             raise self._refused[1]
         try:

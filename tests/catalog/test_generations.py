@@ -1,3 +1,4 @@
+import gzip
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,7 @@ from app.catalog.catalog import open_catalog
 from app.catalog.errors import StaleCursor, SwapRefused
 from app.catalog.importers.feed import Defaults
 from app.catalog.records import PriceChange
-from app.errors import ImportFailed
+from app.errors import ImportFailed, OperatorError
 from tests.catalog.feeds import goods, names, open_store, write_store
 
 MANY = [goods(n, f"קמח מספר {n} סוג {'אב'[n % 2]}") for n in range(1, 21)]
@@ -154,3 +155,52 @@ def test_an_owners_synonyms_are_taken_up_without_a_build(tmp_path: Path) -> None
     assert catalog.reload()
     assert catalog.search("fluffy").total == 20
     assert catalog.manifest == before
+
+
+def test_closing_ends_a_build_that_goes_on(tmp_path: Path) -> None:
+    catalog = open_store(tmp_path, MANY)
+    write_store(tmp_path / "feeds", "green", [goods(n, f"קמח {n}") for n in range(1, 30_001)])
+    begun, ended = threading.Event(), threading.Event()
+    outcome: list[object] = []
+
+    def reload() -> None:
+        try:
+            outcome.append(catalog.reload(progress=lambda *_: begun.set()))
+        except OperatorError as error:
+            outcome.append(str(error))
+        ended.set()
+
+    threading.Thread(target=reload).start()
+    assert begun.wait(60)
+    catalog.close()
+    assert ended.wait(10)
+    assert "ended early" in str(outcome)
+
+
+def test_a_folder_s_files_of_every_format_are_stores_and_what_lies_beside_them_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "feeds"
+    write_store(folder, "green", MANY)
+    (folder / "blue.csv").write_text("id,name,price\n1,Oats,4.25\n", encoding="utf-8")
+    (folder / "red.jsonl").write_text('{"id": "1", "name": "Salt", "price": "1"}\n', encoding="utf-8")
+    for beside in ("synonyms.tsv", "green.report.json", "green.refused.json", "notes.md", ".green.new"):
+        (folder / beside).write_text("oats\tporridge\n", encoding="utf-8")
+    catalog = open_catalog(folder, tmp_path / "data", Defaults())
+    assert [(store.id, store.products) for store in catalog.stores] == [
+        ("blue", 1),
+        ("green", 20),
+        ("red", 1),
+    ]
+    assert names(catalog, "porridge") == ["Oats"]
+
+
+def test_a_cut_off_source_never_replaces_the_old_whoever_insists(tmp_path: Path) -> None:
+    feed = tmp_path / "feeds" / "green.csv.gz"
+    feed.parent.mkdir()
+    rows = "id,name,price\n" + "".join(f"{n},קמח {n},{n}\n" for n in range(1, 2001))
+    feed.write_bytes(gzip.compress(rows.encode()))
+    catalog = open_catalog(feed, tmp_path / "data", Defaults())
+    feed.write_bytes(feed.read_bytes()[:-100])
+    for force in (False, True):
+        with pytest.raises(ImportFailed, match="isn't whole"):
+            catalog.reload(force=force)
+    assert len(catalog) == 2000
