@@ -1,6 +1,8 @@
 """The tools that look at what is for sale."""
 
+import asyncio
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Final
 
 from babel import Locale, UnknownLocaleError
@@ -15,6 +17,9 @@ from app.tools.answer import READS, answer, output_schema
 from app.tools.cart import ProductId
 from app.tools.found import ProductDetails, SearchResult, StoreList, StoreSummary, details, search_result
 from app.tools.text import found_text, product_text, stores_text
+
+_QUICK: Final = 50_000
+"""A catalogue of at most so many products is searched in less time than other calls notice."""
 
 _Words = Annotated[str, StringConstraints(max_length=500)]
 _Names = Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(max_length=20)] | None
@@ -73,7 +78,8 @@ async def search_products(
     which filter to lift and what may have been meant.
     """
     catalog = shop_of(ctx).catalog
-    hits = catalog.search(
+    search = partial(
+        catalog.search,
         query,
         limit,
         alternates=alternates or (),
@@ -87,6 +93,7 @@ async def search_products(
         cursor=cursor,
         facets=facets,
     )
+    hits = await asyncio.to_thread(search) if len(catalog) > _QUICK else search()
     result = search_result(hits, (query, *(alternates or ())), catalog)
     return answer(found_text(result, catalog.locale), result)
 
