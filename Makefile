@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-conformance bench-carts clean
+.PHONY: run test check-style test-faults test-conformance bench-carts bench-search clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -28,6 +28,9 @@ test-conformance: .venv/.ready  ## The official MCP conformance suite; needs npm
 
 bench-carts: .venv/.ready-dev  ## How fast carts are kept; writes into bench/README.md. ARGS=--quick for a look
 	$(BIN)/python -m bench.carts $(ARGS)
+
+bench-search: .venv/.ready  ## Figures of search into bench/README.md; needs ../shared/data, takes a quarter of an hour
+	$(BIN)/python -m bench.search
 
 .venv/.ready: uv.lock pyproject.toml | .venv/.uv
 	$(UV) sync --frozen --inexact --no-dev --quiet

@@ -1,4 +1,4 @@
-"""The command line: `agala serve | import | check | backup | restore`, the same as `python -m app …`."""
+"""The command line: `agala serve`, `import`, `search`, `check` and more, the same as `python -m app …`."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Annotated, NoReturn
 import cyclopts
 
 from app import __version__
+
+_Flag = Annotated[bool, cyclopts.Parameter(negative="")]
 
 cli = cyclopts.App(
     name="agala",
@@ -29,26 +31,85 @@ def import_(
     file: Path,
     *,
     store: str | None = None,
-    dry_run: Annotated[bool, cyclopts.Parameter(negative="")] = False,
+    format: str | None = None,  # noqa: A002  the option is --format
+    dry_run: _Flag = False,
+    force: _Flag = False,
 ) -> None:
     """Read a catalogue file, say what is in it, and keep it for serving.
 
-    The copy goes to SHOP_DATA_DIR/catalog and takes the place of an earlier import of the same store. A
-    server with no SHOP_CATALOG serves all imported stores from its next start.
+    The copy goes to SHOP_DATA_DIR/catalog and takes the place of an earlier import of the same store; a
+    report is written beside it. A server with no SHOP_CATALOG serves all imported stores and takes this one
+    up within seconds. A file that loses more than 30 % of the store's products, or has errors in more than
+    5 % of its rows, is refused with exit code 2, and nothing is changed.
 
     Parameters
     ----------
     file:
-        The catalogue, as JSON in the scraped format.
+        The catalogue, also as .gz; docs/catalog.md lists the formats.
     store:
         The store's id; without it the file's name.
+    format:
+        What to read it as; without it the content tells.
     dry_run:
         Only say what is in it.
+    force:
+        Take it although it loses much or has many errors. A file that is cut off is never taken.
     """
-    from app.catalog.imports import import_file  # noqa: PLC0415
+    from app.catalog.imports import read_candidate, take_over  # noqa: PLC0415
+    from app.progress import shown_on_terminal  # noqa: PLC0415
     from app.settings import current_settings  # noqa: PLC0415
 
-    print(import_file(file, current_settings(), store=store, dry_run=dry_run))
+    settings = current_settings()
+    with shown_on_terminal("Reading") as progress:
+        candidate = read_candidate(file, settings, store=store, format=format, progress=progress)
+    print(candidate.report.text(), flush=True)
+    if dry_run:
+        print(f"It would be refused: {candidate.refusal}" if candidate.refusal else "It can be imported.")
+        print("Nothing was imported (--dry-run).")
+        return
+    with shown_on_terminal("Building the index") as progress:
+        written = take_over(candidate, settings, force=force, progress=progress)
+    print(f"Imported as {candidate.store}; the report is {written}.")
+    print(
+        "A running server takes it up within seconds."
+        if settings.catalog is None
+        else f"SHOP_CATALOG is set: the server serves {settings.catalog}, and not what is imported."
+    )
+
+
+@cli.command
+def search(
+    query: str = "",
+    *,
+    explain: _Flag = False,
+    limit: Annotated[int, cyclopts.Parameter(validator=cyclopts.validators.Number(gte=1, lte=100))] = 8,
+    alternates: Annotated[list[str] | None, cyclopts.Parameter(consume_multiple=True, negative="")] = None,
+) -> None:
+    """Search the catalogue as the tool does, and see why each product was found.
+
+    Parameters
+    ----------
+    query:
+        What a shopper would ask for.
+    explain:
+        Word by word, why each product matches: for tuning synonyms.
+    limit:
+        The most products to show.
+    alternates:
+        The same in other words or languages, as a model gives them; at most 4.
+    """
+    from app.catalog.catalog import open_catalog  # noqa: PLC0415
+    from app.catalog.importers.feed import Defaults  # noqa: PLC0415
+    from app.catalog.view import show_search  # noqa: PLC0415
+    from app.progress import shown_on_terminal  # noqa: PLC0415
+    from app.settings import current_settings  # noqa: PLC0415
+
+    settings = current_settings()
+    defaults = Defaults(settings.currency, settings.base_url)
+    with shown_on_terminal("Building the index") as progress:
+        catalog = open_catalog(settings.catalog, settings.data_dir, defaults, progress)
+    show_search(catalog, query, limit, alternates or [], explain=explain)
+    catalog.close()
 
 
 @cli.command

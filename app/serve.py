@@ -1,13 +1,16 @@
 """Serving the shop with uvicorn until somebody asks it to stop."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 
 import uvicorn
 
 from app.carts.open import sqlite_file
+from app.catalog.source import feeds_in, imported_dir
 from app.errors import InvalidSetting
+from app.progress import shown_on_terminal
 from app.settings import Settings, current_settings
 from app.shop import Shop, open_shop
 
@@ -35,7 +38,9 @@ def serve() -> None:
 
 
 async def _serve(config: uvicorn.Config, listener: socket.socket, settings: Settings) -> None:
-    async with open_shop(settings) as shop:
+    async with contextlib.AsyncExitStack() as serving:
+        with shown_on_terminal("Building the catalogue's index") as progress:
+            shop = await serving.enter_async_context(open_shop(settings, progress))
         print(_banner(shop, listener), flush=True)
         # uvicorn raises the signal that ended it once more when it is done; by then everything has been
         # answered, and all that is left is to close the carts.
@@ -65,13 +70,14 @@ def _banner(shop: Shop, listener: socket.socket) -> str:
         f"{store.name}: {store.products:,} products, prices in {store.currency} ({report.summary()})"
         for store, report in zip(shop.catalog.stores, shop.catalog.reports, strict=True)
     ]
+    stores.append(_origin(shop))
     carts = shop.settings.carts_url
     if carts.startswith("sqlite:"):
         carts = str(sqlite_file(carts, shop.settings.data_dir))
     return "\n".join(
         [
             f"agala serves   {url}",
-            *(f"catalogue      {store}" for store in stores),
+            *(f"{'' if number else 'catalogue':<15}{store}" for number, store in enumerate(stores)),
             f"carts          {carts}",
             "",
             "Connect",
@@ -86,4 +92,20 @@ def _banner(shop: Shop, listener: socket.socket) -> str:
             "",
             "Ctrl-C ends it.",
         ]
+    )
+
+
+def _origin(shop: Shop) -> str:
+    """Where the catalogue comes from, and how a change of it gets here."""
+    settings = shop.settings
+    imported = imported_dir(settings.data_dir)
+    if settings.catalog is not None:
+        origin = f"from {settings.catalog}"
+    elif feeds_in(imported):
+        origin = f"imported, in {imported}"
+    else:
+        origin = "the sample; bring your own with agala import FILE"
+    seconds = settings.catalog_poll_seconds
+    return f"{origin}; " + (
+        f"changes are taken up within {seconds:g} s" if seconds else "read at a start only"
     )

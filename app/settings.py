@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         None,
         description="A catalogue file, or a folder of them. Empty: what was imported, else the sample.",
     )
+    catalog_poll_seconds: float = Field(
+        5,
+        ge=0,
+        le=86_400,
+        description="How often the server looks whether its catalogue changed, in seconds; 0: never.",
+    )
     currency: str = Field("ILS", description="ISO 4217 currency of catalogues that don't say theirs.")
     base_url: str | None = Field(
         None, description="The shop's address, for catalogues whose product addresses are relative."

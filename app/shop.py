@@ -15,8 +15,10 @@ from app.carts.cart import Limits
 from app.carts.open import open_carts
 from app.carts.store import CartStore
 from app.carts.sweeper import Sweeper
+from app.catalog.build import Progress
 from app.catalog.catalog import Catalog, open_catalog
-from app.catalog.importers.scraped import Defaults
+from app.catalog.importers.feed import Defaults
+from app.catalog.watch import Watch
 from app.logs import log_to_stderr
 from app.sessions.middleware import SessionMiddleware
 from app.sessions.resolver import Resolver
@@ -52,16 +54,18 @@ def open_now() -> Shop | None:
 
 
 @contextlib.asynccontextmanager
-async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
-    """Load the catalogue, open the carts, and tidy expired ones away while open.
+async def open_shop(settings: Settings, progress: Progress | None = None) -> AsyncIterator[Shop]:
+    """Open the catalogue and the carts; while open, take up changes of the one and tidy the other.
 
     Raises `InvalidSetting` or `ImportFailed`, in a sentence for the operator.
     """
     global _open  # noqa: PLW0603 - one shop a process, as there is one `mcp`
     defaults = Defaults(currency=settings.currency, base_url=settings.base_url)
-    catalog = open_catalog(settings.catalog, settings.data_dir, defaults)
-    backend = await open_carts(settings.carts_url, settings.data_dir, settings.redis_wait)
-    try:
+    async with contextlib.AsyncExitStack() as closing:
+        catalog = open_catalog(settings.catalog, settings.data_dir, defaults, progress)
+        closing.callback(catalog.close)
+        backend = await open_carts(settings.carts_url, settings.data_dir, settings.redis_wait)
+        closing.push_async_callback(backend.close)
         secret = settings.secret.encode() if settings.secret else await backend.secret()
         carts = CartStore(
             backend,
@@ -76,16 +80,17 @@ async def open_shop(settings: Settings) -> AsyncIterator[Shop]:
             min_id_length=settings.min_session_id_length,
         )
         _open = Shop(settings, catalog, backend, carts, resolver)
-        sweeper = asyncio.create_task(Sweeper(backend).run(), name="carts-sweeper")
+        beside = [
+            asyncio.create_task(Sweeper(backend).run(), name="carts-sweeper"),
+            asyncio.create_task(Watch(catalog, settings.catalog_poll_seconds).run(), name="catalog-watch"),
+        ]
         try:
             yield _open
         finally:
             _open = None
-            sweeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sweeper
-    finally:
-        await backend.close()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

@@ -1,1 +1,1 @@
-"""Load scripts: what this server does under load, beside what others do."""
+"""Load scripts: what this server does under load, beside what others do. Figures are in README.md."""

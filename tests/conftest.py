@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.catalog.catalog import Catalog
-from app.catalog.importers.scraped import Defaults, read_scraped
+from app.catalog.catalog import Catalog, open_catalog
+from app.catalog.importers.feed import Defaults
 from app.settings import current_settings
 
 SHARED_DATA = Path(os.environ.get("SHOP_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -51,8 +51,10 @@ def row(number: int, name: str, price: object = "10.00", **more: Any) -> dict[st
     return {"name": name, "price": price, "category": "", "url": f"p-i{number}", "image": None, **more}
 
 
-def catalog_of(*files: Path) -> Catalog:
-    return Catalog([read_scraped(file, Defaults()) for file in files])
+def catalog_of(first: Path, *others: Path) -> Catalog:
+    """The catalogue of these files, which are alone in one folder."""
+    assert all(other.parent == first.parent for other in others)
+    return open_catalog(first.parent, first.parent.with_name(first.parent.name + "-data"), Defaults())
 
 
 @pytest.fixture

@@ -39,7 +39,14 @@ def surface(folder: Path) -> Any:
 def test_every_tool_has_a_title_all_four_hints_an_output_schema_and_an_injected_context() -> None:
     tools = json.loads(SURFACE.read_text(encoding="utf-8"))["tools"]
     assert {tool["name"] for tool in tools} >= {
-        *("search_products", "list_stores", "add_to_cart", "add_items_to_cart", "set_quantity"),
+        *(
+            "search_products",
+            "get_product",
+            "list_stores",
+            "add_to_cart",
+            "add_items_to_cart",
+            "set_quantity",
+        ),
         *("remove_from_cart", "view_cart", "clear_cart", "debug_session"),
     }
     for tool in tools:

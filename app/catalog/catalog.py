@@ -1,40 +1,69 @@
 """The catalogue: every store's products, by id and by what a shopper asks for."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-import apsw
-
-from app.catalog.importers.scraped import Defaults, ImportedStore, read_scraped, store_id_of
+from app.catalog.build import Progress
+from app.catalog.engine import Engine
+from app.catalog.errors import SwapRefused
+from app.catalog.explain import explained
+from app.catalog.generation import Generation, Manifest
+from app.catalog.glossary import OURS, read_glossary
+from app.catalog.hits import Explained, Request, SearchHits, Sort
+from app.catalog.importers.feed import Defaults
 from app.catalog.product import Product, Store
+from app.catalog.records import PriceChange
 from app.catalog.report import ImportReport
-from app.errors import ImportFailed, ProductNotFound
+from app.catalog.source import find_sources, find_synonyms, signature_of
+from app.catalog.swap import Home
+from app.errors import ProductNotFound
 
-SAMPLE: Final = Path(__file__).parent / "sample" / "agala-organic.json"
-"""The catalogue that ships with the project."""
+LIMIT: Final = 8
+_MOST_HITS: Final = 100
+_MOST_ALTERNATES: Final = 4
 
-
-@dataclass(frozen=True, slots=True)
-class SearchHits:
-    """The products found, best first, and how many there were in all."""
-
-    products: tuple[Product, ...]
-    total: int
+log = logging.getLogger("agala.catalog")
 
 
 class Catalog:
-    """Everything that is for sale, in memory. Built once, then only read."""
+    """Everything that is for sale, as one generation after the other. Any number of threads may ask."""
 
-    def __init__(self, imported: Sequence[ImportedStore]) -> None:
-        self.stores: tuple[Store, ...] = tuple(one.store for one in imported)
-        self.reports: tuple[ImportReport, ...] = tuple(one.report for one in imported)
-        self._products: dict[str, Product] = {p.id: p for one in imported for p in one.products}
-        self._index = _Index(self._products.values())
+    def __init__(self, source: Path | None, data_dir: Path, defaults: Defaults) -> None:
+        self._source = source
+        self._data_dir = data_dir
+        self._defaults = defaults
+        self._home = Home(data_dir / "index", defaults)
+        self._engine: Engine | None = None
+        self._synonyms: tuple[tuple[str, int, int], ...] = ()
+        self._closed = False
+        self._swap = threading.Lock()
+        self._reloading = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._products)
+        return self.manifest.products
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the generation in use was made of, and when."""
+        return self._current().generation.manifest
+
+    @property
+    def stores(self) -> tuple[Store, ...]:
+        return self.manifest.stores
+
+    @property
+    def reports(self) -> tuple[ImportReport, ...]:
+        return self.manifest.reports
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Of all stores, as ISO 639 codes, the main one first."""
+        return tuple(dict.fromkeys(code for store in self.stores for code in store.languages))
 
     @property
     def locale(self) -> str:
@@ -45,15 +74,16 @@ class Catalog:
         return next((store.locale for store in self.stores if store.id == store_id), self.locale)
 
     def get(self, product_id: str) -> Product | None:
-        return self._products.get(product_id)
+        with self._reading() as engine:
+            return engine.generation.records.get(product_id)
 
     def require(self, product_id: str) -> Product:
         """Raises `ProductNotFound`, naming the product that was probably meant."""
-        product = self._products.get(product_id)
+        product = self.get(product_id)
         if product is not None:
             return product
         meant = [f"{store.id}:{product_id}" for store in self.stores]
-        known = [candidate for candidate in meant if candidate in self._products]
+        known = [candidate for candidate in meant if self.get(candidate) is not None]
         raise ProductNotFound(
             f"There is no product {product_id[:80]!r}. "
             + (
@@ -64,71 +94,140 @@ class Catalog:
             product_id=product_id[:80],
         )
 
-    def search(self, query: str, limit: int) -> SearchHits:
-        """Products for `query`, best first; an empty query browses in the catalogue's order."""
-        if not query.strip():
-            return SearchHits(tuple(self._products.values())[:limit], len(self._products))
-        ids = self._index.search(query)
-        return SearchHits(tuple(self._products[product_id] for product_id in ids[:limit]), len(ids))
+    def search(
+        self,
+        query: str = "",
+        limit: int = LIMIT,
+        *,
+        alternates: Sequence[str] = (),
+        categories: Sequence[str] = (),
+        brands: Sequence[str] = (),
+        stores: Sequence[str] = (),
+        min_price: Decimal | None = None,
+        max_price: Decimal | None = None,
+        in_stock: bool = False,
+        sort: Sort = "relevance",
+        cursor: str | None = None,
+        facets: bool = False,
+    ) -> SearchHits:
+        """Products for `query` or one of its `alternates`, best first; without words, in the shops' order.
+
+        Prices are in major units. Raises `StaleCursor` for a cursor of an older generation, `InvalidCursor`
+        for one of another search.
+        """
+        request = Request(
+            query,
+            tuple(alternates)[:_MOST_ALTERNATES],
+            tuple(categories),
+            tuple(brands),
+            tuple(stores),
+            min_price,
+            max_price,
+            in_stock,
+            sort,
+        )
+        with self._reading() as engine:
+            return engine.search(request, max(1, min(limit, _MOST_HITS)), cursor, facets)
+
+    def explain(
+        self, query: str, limit: int = LIMIT, *, alternates: Sequence[str] = ()
+    ) -> tuple[Explained, ...]:
+        """The hits of a search with the reasons for each, word by word."""
+        request = Request(query, tuple(alternates)[:_MOST_ALTERNATES])
+        with self._reading() as engine:
+            return explained(engine, request, limit)
+
+    def alternatives(self, product: Product, limit: int = 4) -> tuple[Product, ...]:
+        """Products in stock that are most like `product`: instead of it when it is unavailable."""
+        found = self.search(product.name, limit + 1, stores=(product.store,), in_stock=True)
+        return tuple(other for other in found.products if other.id != product.id)[:limit]
+
+    def change_prices(self, changes: Iterable[PriceChange]) -> int:
+        """Set prices and stock at once, without a new generation; how many products were changed.
+
+        Every process that reads this generation answers with them from then on. A later build takes what
+        its sources say.
+        """
+        with self._reading() as engine:
+            return engine.generation.records.change(changes)
+
+    def reload(self, *, force: bool = False, progress: Progress | None = None) -> bool:
+        """Take up what changed: another process's generation, the sources, the synonyms. Whether any did.
+
+        Searches go on meanwhile, and none is dropped. An unchanged source isn't built again. Raises
+        `ImportFailed` if a source can't be read, `SwapRefused` if it lost more than 30 % of a store's
+        products or more than 5 % of its rows have errors (`force` insists); the old one stays in use then.
+        """
+        with self._reloading:
+            return self._reload(force, progress)
+
+    def close(self) -> None:
+        """Close the generation once its last reader has gone. Nothing can be asked afterwards.
+
+        A build that goes on is ended.
+        """
+        self._home.stop()
+        with self._swap:
+            engine, self._engine, self._closed = self._engine, None, True
+        if engine is not None:
+            engine.generation.retire()
+
+    def _reload(self, force: bool, progress: Progress | None) -> bool:
+        sources = find_sources(self._source, self._data_dir)
+        try:
+            folder = self._home.fitting(
+                sources, force=force, apart=self._engine is not None, progress=progress
+            )
+        except SwapRefused as refused:
+            # At a start there is nobody to insist yet: better the catalogue of before than none.
+            if self._engine is not None:
+                raise
+            log.warning("%s", refused)
+            folder = refused.current
+        synonyms = find_synonyms(sources)
+        seen = signature_of(synonyms)
+        old = self._engine
+        if old is not None and old.generation.folder == folder and seen == self._synonyms:
+            return old.generation.refresh()
+        glossary = read_glossary([OURS, *synonyms])
+        same = old is not None and old.generation.folder == folder
+        generation = old.generation if old is not None and same else Generation(folder)
+        engine = Engine(generation, glossary)
+        with self._swap:
+            if self._closed:
+                generation.retire()
+                return False
+            self._engine, self._synonyms = engine, seen
+        if old is not None and not same:
+            old.generation.retire()
+        return True
+
+    def _current(self) -> Engine:
+        engine = self._engine
+        if engine is None:
+            raise RuntimeError("the catalogue is closed")
+        return engine
+
+    @contextmanager
+    def _reading(self) -> Iterator[Engine]:
+        with self._swap:
+            engine = self._current()
+            reading = engine.generation.reading()
+            reading.__enter__()
+        try:
+            yield engine
+        finally:
+            reading.__exit__(None, None, None)
 
 
-def open_catalog(source: Path | None, data_dir: Path, defaults: Defaults) -> Catalog:
+def open_catalog(
+    source: Path | None, data_dir: Path, defaults: Defaults, progress: Progress | None = None
+) -> Catalog:
     """The catalogue at `source` (a file, or a folder of them), else what was imported, else the sample.
 
-    Raises `ImportFailed` if there is nothing there, a file can't be read, or two name the same store.
+    Builds its index in `data_dir` where there is none that fits. Raises `ImportFailed` if there is nothing
+    there, a file can't be read, or two name the same store.
     """
-    if source is None:
-        imported = sorted(imported_dir(data_dir).glob("*.json"))
-        files = imported or [SAMPLE]
-    elif source.is_dir():
-        files = sorted(source.glob("*.json"))
-        if not files:
-            raise ImportFailed(f"{source}: there is no .json catalogue in this folder.")
-    else:
-        files = [source]
-    by_store: dict[str, Path] = {}
-    for file in files:
-        other = by_store.setdefault(store_id_of(file), file)
-        if other is not file:
-            raise ImportFailed(f"{file} and {other.name} name the same store; rename one of them.")
-    return Catalog([read_scraped(file, defaults) for file in files])
-
-
-def imported_dir(data_dir: Path) -> Path:
-    """Where `agala import` puts catalogues."""
-    return data_dir / "catalog"
-
-
-class _Index:
-    """Full-text search in SQLite's FTS5: whole and begun words first, then names that share letters."""
-
-    def __init__(self, products: Iterable[Product]) -> None:
-        self._db = apsw.Connection(":memory:")
-        self._db.execute("""
-            CREATE VIRTUAL TABLE words USING fts5(id UNINDEXED, name, category, description, prefix='2 3');
-            CREATE VIRTUAL TABLE letters USING fts5(id UNINDEXED, name, category, tokenize='trigram');
-        """)
-        with self._db:
-            for product in products:
-                name = " ".join((product.name, *(name for _, name in product.names)))
-                row = (product.id, name, product.category)
-                self._db.execute("INSERT INTO words VALUES (?, ?, ?, ?)", (*row, product.description))
-                self._db.execute("INSERT INTO letters VALUES (?, ?, ?)", row)
-
-    def search(self, query: str) -> list[str]:
-        words = ["".join(c for c in word if c.isalnum()) for word in query.split()][:32]
-        words = [word for word in words if word]
-        begun = " ".join(f'"{word}" *' for word in words)
-        trigrams = " OR ".join(
-            f'"{trigram}"'
-            for trigram in dict.fromkeys(
-                word[i : i + 3] for word in (f"{w}" for w in words) for i in range(len(word) - 2)
-            )
-        )
-        found: dict[str, None] = {}
-        for table, match, weights in (("words", begun, "0, 10, 4, 1"), ("letters", trigrams, "0, 10, 4")):
-            if match:
-                # The table and weights are this function's own; only the match comes from outside.
-                sql = f"SELECT id FROM {table} WHERE {table} MATCH ? ORDER BY bm25({table}, {weights}), id"  # noqa: S608
-                found.update(dict.fromkeys(str(row[0]) for row in self._db.execute(sql, (match,))))
-        return list(found)
+    catalog = Catalog(source, data_dir, defaults)
+    catalog.reload(progress=progress)
+    return catalog

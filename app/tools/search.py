@@ -1,56 +1,37 @@
 """The tools that look at what is for sale."""
 
-from typing import Annotated
+import asyncio
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Any, Final
 
+from babel import Locale, UnknownLocaleError
 from fastmcp import Context
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
-from pydantic import BaseModel, Field
+from pydantic import Field, StringConstraints, WithJsonSchema
 
-from app.carts.priced import Amount
-from app.catalog.catalog import Catalog
-from app.catalog.product import Product
-from app.messages import say
-from app.shop import mcp, shop_of
+from app.catalog.hits import Sort
+from app.shop import mcp, open_now, shop_of
 from app.tools.answer import READS, answer, output_schema
+from app.tools.cart import ProductId
+from app.tools.found import ProductDetails, SearchResult, StoreList, StoreSummary, details, search_result
+from app.tools.text import found_text, product_text, stores_text
 
+_QUICK: Final = 50_000
+"""A catalogue of at most so many products is searched in less time than other calls notice."""
 
-class FoundProduct(BaseModel):
-    """A product that can be put into the cart."""
-
-    product_id: Annotated[str, Field(description="Pass this to add_to_cart.")]
-    store: str
-    name: str
-    names: Annotated[dict[str, str], Field(description="The name in other languages, by language code.")]
-    price: Annotated[Amount, Field(description="Of one.")]
-    category: str
-    available: bool
-    url: str | None
-    image: str | None
-
-
-class SearchResult(BaseModel):
-    """Products that were found, best first."""
-
-    query: str
-    products: list[FoundProduct]
-    total: Annotated[int, Field(description="How many match in all.")]
-    languages: Annotated[list[str], Field(description="The languages of the catalogue, main one first.")]
-
-
-class StoreSummary(BaseModel):
-    """One store of the catalogue."""
-
-    store: Annotated[str, Field(description="The part of a product_id before the colon.")]
-    name: str
-    products: int
-    currency: Annotated[str, Field(description="ISO 4217 code.")]
-    languages: list[str]
-
-
-class StoreList(BaseModel):
-    """All stores."""
-
-    stores: list[StoreSummary]
+_Words = Annotated[str, StringConstraints(max_length=500)]
+_Names = Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(max_length=20)] | None
+_Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000)] | None
+_AMOUNT_SCHEMA: Final = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}], "default": None}
+_MinPrice = Annotated[
+    _Amount,
+    WithJsonSchema(
+        _AMOUNT_SCHEMA | {"description": "In whole units of the store's currency: 12.5 is ₪12.50."}
+    ),
+]
+_MaxPrice = Annotated[_Amount, WithJsonSchema(_AMOUNT_SCHEMA | {"description": "As min_price."})]
 
 
 @mcp.tool(title="Search products", annotations=READS, output_schema=output_schema(SearchResult))
@@ -58,26 +39,74 @@ async def search_products(
     ctx: Context,
     query: Annotated[
         str,
-        Field(max_length=500, description="What to look for, in the catalogue's language if you can."),
+        Field(
+            max_length=500,
+            description="What to look for, in the shopper's words: the product, not the whole sentence.",
+        ),
     ] = "",
     limit: Annotated[int, Field(ge=1, le=20, description="The most products to give.")] = 8,
+    alternates: Annotated[
+        Annotated[list[_Words], Field(max_length=4)] | None,
+        Field(
+            description="The same product in other words: first translated into the catalogue's language, "
+            "then synonyms or a more general word. What matches any of them is found.",
+        ),
+    ] = None,
+    categories: Annotated[_Names, Field(description="Only these, as facets or products name them.")] = None,
+    brands: Annotated[_Names, Field(description="Only these, as facets or products name them.")] = None,
+    stores: Annotated[_Names, Field(description="Only these store ids, from list_stores.")] = None,
+    min_price: _MinPrice = None,
+    max_price: _MaxPrice = None,
+    in_stock: Annotated[bool, Field(description="true: only what can be bought now.")] = False,
+    sort: Annotated[
+        Sort, Field(description="Best match first, or by price or name among what matches best.")
+    ] = "relevance",
+    cursor: Annotated[
+        str | None,
+        Field(description="An answer's cursor, for the products after it; repeat its other arguments."),
+    ] = None,
+    facets: Annotated[
+        bool, Field(description="true: also count the categories and brands of what was found.")
+    ] = False,
 ) -> ToolResult:
-    """Find products by name and category. Changes nothing.
+    """Find products by what they are, in any language, also misspelt. Changes nothing.
 
-    An empty query browses. Each product comes with its product_id for add_to_cart and its price today. If
-    nothing is found, try another word, or the catalogue's other language (the answer names its languages).
+    Put the shopper's words into query, and the product's name in the catalogue's language into alternates:
+    a shop's own words find most. An empty query browses; filters narrow it. Each product says whether it
+    matches all words or some and which are missing: don't offer one that lacks what matters to the shopper.
+    `applied` says which words were corrected, translated or left out. If nothing is found, the answer says
+    which filter to lift and what may have been meant.
     """
     catalog = shop_of(ctx).catalog
-    hits = catalog.search(query, limit)
-    result = SearchResult(
-        query=query,
-        products=[_found(product, catalog) for product in hits.products],
-        total=hits.total,
-        languages=list(dict.fromkeys(code for store in catalog.stores for code in store.languages)),
+    search = partial(
+        catalog.search,
+        query,
+        limit,
+        alternates=alternates or (),
+        categories=categories or (),
+        brands=brands or (),
+        stores=stores or (),
+        min_price=min_price,
+        max_price=max_price,
+        in_stock=in_stock,
+        sort=sort,
+        cursor=cursor,
+        facets=facets,
     )
-    return ToolResult(
-        content=_text(result, catalog.locale), structured_content=result.model_dump(mode="json")
-    )
+    hits = await asyncio.to_thread(search) if len(catalog) > _QUICK else search()
+    result = search_result(hits, (query, *(alternates or ())), catalog)
+    return answer(found_text(result, catalog.locale), result)
+
+
+@mcp.tool(title="Get product", annotations=READS, output_schema=output_schema(ProductDetails))
+async def get_product(ctx: Context, product_id: ProductId) -> ToolResult:
+    """Show one product in full: description, prices, whether it can be bought now. Changes nothing.
+
+    If it can't be bought now, the answer has products in stock that are most like it.
+    """
+    catalog = shop_of(ctx).catalog
+    result = details(catalog.require(product_id), catalog)
+    return answer(product_text(result, catalog.locale), result)
 
 
 @mcp.tool(title="List stores", annotations=READS, output_schema=output_schema(StoreList))
@@ -94,55 +123,37 @@ async def list_stores(ctx: Context) -> ToolResult:
         )
         for store in catalog.stores
     ]
-    lines = [
-        say(
-            catalog.locale,
-            "- {name} · products: {products}, prices in {currency} [{store}]",
-            **store.model_dump(exclude={"languages"}),
-        )
-        for store in stores
-    ]
-    return answer("\n".join(lines), StoreList(stores=stores))
+    return answer(stores_text(stores, catalog.locale), StoreList(stores=stores))
 
 
-def _found(product: Product, catalog: Catalog) -> FoundProduct:
-    return FoundProduct(
-        product_id=product.id,
-        store=product.store,
-        name=product.name,
-        names=dict(product.names),
-        price=Amount.of(product.price, catalog.locale_of(product.store)),
-        category=product.category,
-        available=product.available,
-        url=product.url,
-        image=product.image,
-    )
+class NameLanguages(Middleware):
+    """Tells a model that lists the tools in which languages the catalogue is, the same to every caller."""
 
-
-def _text(result: SearchResult, locale: str) -> str:
-    if not result.products:
-        return say(
-            locale,
-            "No product was found for “{query}”. Try another word, the other language, or a more general "
-            "one.",
-            query=result.query,
-        )
-    head = say(
-        locale, "Products found: {total}, shown: {shown}.", total=result.total, shown=len(result.products)
-    )
-    return "\n".join(
-        [
-            head,
-            *(
-                say(
-                    locale,
-                    "- {name} · {price} · {category} [{product_id}]",
-                    name=product.name,
-                    price=product.price.text,
-                    category=product.category,
-                    product_id=product.product_id,
-                )
-                for product in result.products
-            ),
+    async def on_list_tools(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
+        tools = await call_next(context)
+        shop = open_now()
+        if shop is None:
+            return tools
+        said = _languages_said(shop.catalog.languages)
+        return [
+            tool.model_copy(update={"description": f"{tool.description}\n\n{said}"})
+            if tool.name == search_products.__name__
+            else tool
+            for tool in tools
         ]
-    )
+
+
+def _languages_said(codes: tuple[str, ...]) -> str:
+    main, *others = map(_language, codes or ("en",))
+    names = f", with names in {' and '.join(others)}" if others else ""
+    return f"This catalogue is in {main}{names}: give the {main} words in query or alternates."
+
+
+def _language(code: str) -> str:
+    try:
+        return Locale.parse(code.replace("-", "_")).get_display_name("en") or code
+    except (UnknownLocaleError, ValueError):
+        return code
+
+
+mcp.add_middleware(NameLanguages())

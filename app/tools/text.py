@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from app.carts.priced import CartHistory, CartView, PricedLine, QuantityChange
 from app.messages import say
 from app.sessions.session import Recognition
+from app.tools.found import Change, FoundProduct, ProductDetails, SearchedProduct, SearchResult, StoreSummary
 
 
 def cart_text(view: CartView, recognition: Recognition, locale: str) -> str:
@@ -101,3 +102,97 @@ def _handle(view: CartView, recognition: Recognition, locale: str) -> list[str]:
     else:
         return handle
     return [*handle, say(locale, advice, cart_id=view.cart_id)]
+
+
+def found_text(result: SearchResult, locale: str) -> str:
+    """How many were found, what was done to the words, a line a product; or the ways out."""
+    lines = [*_changed(result, locale)]
+    if result.products:
+        lines.insert(0, _counted(result, locale))
+        lines += [_found(product, locale) for product in result.products]
+        if result.cursor:
+            lines.append(say(locale, "There are more: repeat with cursor={cursor}", cursor=result.cursor))
+        return "\n".join(lines)
+    if result.cursor is None and result.total:
+        return say(locale, "There are no more products.")
+    nothing = (
+        "No product was found for “{query}”. Try another word, the other language, or a more general one."
+        if result.query.strip()
+        else "No product was found."
+    )
+    lines.insert(0, say(locale, nothing, query=result.query))
+    if result.help:
+        lines += [
+            say(locale, "Without the filter {filter}: {count}.", filter=lift.filter, count=lift.count)
+            for lift in result.help.lift
+        ]
+        if result.help.did_you_mean:
+            meant = ", ".join(result.help.did_you_mean)
+            lines.append(say(locale, "Perhaps this was meant: {words}", words=meant))
+    return "\n".join(lines)
+
+
+def product_text(product: ProductDetails, locale: str) -> str:
+    """A product's line, its description, and what there is instead if it can't be bought."""
+    lines = [_found(product, locale)]
+    lines += [product.description] if product.description else []
+    if product.alternatives:
+        lines.append(say(locale, "In stock instead:"))
+        lines += [_found(other, locale) for other in product.alternatives]
+    return "\n".join(lines)
+
+
+def stores_text(stores: Sequence[StoreSummary], locale: str) -> str:
+    """A line a store."""
+    return "\n".join(
+        say(
+            locale,
+            "- {name} · products: {products}, prices in {currency} [{store}]",
+            **store.model_dump(exclude={"languages"}),
+        )
+        for store in stores
+    )
+
+
+def _counted(result: SearchResult, locale: str) -> str:
+    return say(
+        locale,
+        "Products found: {total}, shown: {shown}."
+        if result.total_all == result.total
+        else "Products found: {total}, shown: {shown}; with all words: {total_all}.",
+        total=result.total,
+        shown=len(result.products),
+        total_all=result.total_all,
+    )
+
+
+def _changed(result: SearchResult, locale: str) -> list[str]:
+    def pairs(changes: Sequence[Change]) -> str:
+        return ", ".join(f"{change.word} → {change.taken}" for change in changes)
+
+    applied = result.applied
+    lines = []
+    if applied.corrected:
+        lines.append(say(locale, "Corrected: {words}", words=pairs(applied.corrected)))
+    if applied.translated:
+        lines.append(say(locale, "Translated: {words}", words=pairs(applied.translated)))
+    if applied.dropped:
+        lines.append(say(locale, "Left out: {words}", words=", ".join(applied.dropped)))
+    return lines
+
+
+def _found(product: FoundProduct, locale: str) -> str:
+    line = say(
+        locale,
+        "- {name} · {price} · {category} [{product_id}]"
+        if product.category
+        else "- {name} · {price} [{product_id}]",
+        name=product.name,
+        price=product.price.text,
+        category=product.category,
+        product_id=product.product_id,
+    )
+    notes = [] if product.available else [say(locale, "not available now")]
+    if isinstance(product, SearchedProduct) and product.missing:
+        notes.append(say(locale, "without: {words}", words=", ".join(product.missing)))
+    return " · ".join([line, *notes])

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from app.catalog.catalog import Catalog, open_catalog
-from app.catalog.importers.scraped import Defaults
-from app.catalog.imports import import_file
+from app.catalog.importers.feed import Defaults
+from app.catalog.imports import read_candidate, take_over
 from app.errors import ImportFailed, ProductNotFound
 from app.settings import read_settings
 from tests.conftest import catalog_of, row, write_feed
@@ -35,31 +35,30 @@ def test_two_files_of_one_store_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImportFailed, match=r"no \.json catalogue"):
+    with pytest.raises(ImportFailed, match=r"no catalogue in this folder"):
         open_catalog(tmp_path, tmp_path, Defaults())
 
 
 def test_what_was_imported_is_served_from_then_on(tmp_path: Path) -> None:
     settings = read_settings(data_dir=tmp_path / "data")
-    feed = write_feed(tmp_path, "green", [row(1, "a"), row(2, "b", "bad")])
-    assert "Nothing was imported" in import_file(feed, settings, store=None, dry_run=True)
+    candidate = read_candidate(write_feed(tmp_path, "green", [row(1, "a")]), settings, store="My Shop")
+    assert (candidate.store, candidate.report.products, candidate.refusal) == ("my-shop", 1, None)
     assert not (tmp_path / "data").exists()
-    said = import_file(feed, settings, store="My Shop", dry_run=False)
-    assert "1 products" in said
-    assert "Imported as my-shop" in said
+    assert take_over(candidate, settings) == tmp_path / "data" / "catalog" / "my-shop.report.json"
     catalog = open_catalog(None, tmp_path / "data", Defaults())
     assert catalog.require("my-shop:1").name == "a"
 
 
 def test_an_import_without_products_changes_nothing(tmp_path: Path) -> None:
     settings = read_settings(data_dir=tmp_path / "data")
+    candidate = read_candidate(write_feed(tmp_path, "green", []), settings)
     with pytest.raises(ImportFailed, match="no product"):
-        import_file(write_feed(tmp_path, "green", []), settings, store=None, dry_run=False)
-    assert not (tmp_path / "data").exists()
+        take_over(candidate, settings, force=True)
+    assert [file.name for file in (tmp_path / "data" / "catalog").iterdir()] == ["green.refused.json"]
 
 
 def test_an_unknown_product_is_an_error_that_names_the_probable_one(two_stores: Catalog) -> None:
-    with pytest.raises(ProductNotFound, match="Did you mean green:2 or blue:2"):
+    with pytest.raises(ProductNotFound, match="Did you mean blue:2 or green:2"):
         two_stores.require("2")
     with pytest.raises(ProductNotFound, match="search_products"):
         two_stores.require("green:99")

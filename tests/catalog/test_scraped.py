@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.catalog.catalog import SAMPLE
-from app.catalog.importers.scraped import Defaults, ImportedStore, read_scraped
+from app.catalog.importers.feed import Defaults, ImportedStore
+from app.catalog.importers.scraped import read_scraped
+from app.catalog.source import SAMPLE
 from app.errors import ImportFailed
 from app.money import Money
 from tests.conftest import row, write_feed
@@ -64,7 +65,7 @@ def test_a_row_without_a_price_describes_the_product_of_the_same_id(tmp_path: Pa
     [
         (row(9, "no price", None), "no_price"),
         (row(9, "text", "abc"), "bad_price"),
-        (row(9, "negative", "-1"), "bad_price"),
+        (row(9, "negative", "-1"), "negative_price"),
         (row(9, "not a number", "NaN"), "bad_price"),
         (row(9, "endless", "1e400"), "bad_price"),
         (row(9, "true", True), "bad_price"),
@@ -106,12 +107,11 @@ def test_the_file_s_own_facts_win_over_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "isn't a JSON file"),
-        (b'{"products": [', "isn't a JSON file"),
-        (b"[" * 100_000, "isn't a JSON file"),
-        (b"\xff\xfe\x00", "isn't a JSON file"),
+        (b"", "is empty"),
+        (b'{"products": [', "isn't whole"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"\xff\xfe\x00", "isn't whole"),
         (b"[]", "products"),
-        (b'{"products": {}}', "products"),
         (b'{"products": [], "currency": "SHEKEL"}', "ISO 4217"),
         (b'{"products": [], "locale": "xx_YY"}', "he_IL"),
     ],
@@ -126,7 +126,7 @@ def test_what_is_no_catalogue_is_refused_in_a_sentence(tmp_path: Path, content: 
 
 
 def test_a_missing_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ImportFailed, match="No such file"):
+    with pytest.raises(ImportFailed, match="no such file"):
         read_scraped(tmp_path / "none.json", Defaults())
 
 

@@ -155,7 +155,8 @@ def test_a_damaged_file_is_refused_with_the_way_back(own: Path) -> None:
 
 
 def test_import_reports_and_the_next_start_serves_it(own: Path, tmp_path: Path) -> None:
-    feed = write_feed(tmp_path, "green", [row(1, "a"), row(2, "b", "bad")])
+    rows = [row(1, "a"), row(2, "b", "bad"), *(row(n, f"c{n}") for n in range(3, 40))]
+    feed = write_feed(tmp_path, "green", rows)
     own.mkdir()
     dry = agala(own, "import", str(feed), "--dry-run")
     assert "1 × bad_price" in dry.stdout
@@ -163,7 +164,7 @@ def test_import_reports_and_the_next_start_serves_it(own: Path, tmp_path: Path) 
     assert (done.returncode, "Imported as corner" in done.stdout) == (0, True)
     with serving(own) as server:
         stores = call(server.url, "list_stores")["structuredContent"]["stores"]
-    assert [(store["store"], store["products"]) for store in stores] == [("corner", 1)]
+    assert [(store["store"], store["products"]) for store in stores] == [("corner", 38)]
 
 
 def test_an_import_that_fails_says_why(tmp_path: Path) -> None:
