@@ -13,8 +13,8 @@ import redis
 from app.carts.backend import Rule, encode
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart, CartLine, Edit, Limits
 from app.carts.handle import CartKey
-from app.carts.redis import _PREFIX, _bucket
-from app.carts.sqlite import connect
+from app.carts.redis_layout import PREFIX, bucket_of
+from app.carts.sqlite_file import connect
 from app.money import Money
 
 TTL: Final = 30 * 24 * 3600
@@ -116,8 +116,8 @@ def fill_redis(port: int, filling: Filling) -> None:
     body = _template()
     with redis.Redis(port=port, protocol=2) as server:
         for batch in filling.batches():
-            given = [part for key, updated in batch for part in (_bucket(key), key.hex(), updated)]
-            server.eval(_FILL, 0, _PREFIX, body, TTL, *given)
+            given = [part for key, updated in batch for part in (bucket_of(key), key.hex(), updated)]
+            server.eval(_FILL, 0, PREFIX, body, TTL, *given)
 
 
 def _template() -> bytes:

@@ -13,8 +13,17 @@ from redis.backoff import NoBackoff
 from app.carts.backend import Rule, decode, encode
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart
 from app.carts.handle import CartKey
-from app.carts.redis import _MARK_BYTES, _MARKS, _SAVE, _bucket, _index, _name, _read, _Stored
-from app.carts.sqlite import connect
+from app.carts.redis_layout import (
+    MARK_BYTES,
+    MARKS,
+    SAVE,
+    Stored,
+    bucket_of,
+    cart_name,
+    index_name,
+    read_stored,
+)
+from app.carts.sqlite_file import connect
 
 _CONNECTIONS: Final = 64
 _PUT: Final = (
@@ -84,22 +93,22 @@ class OneCallEach:
         return (await self._stored(key)).cart
 
     async def change(self, key: CartKey, rule: Rule) -> Cart:
-        self._digest = self._digest or await self._redis.script_load(_SAVE)
+        self._digest = self._digest or await self._redis.script_load(SAVE)
         stored = await self._stored(key)
         while True:
             cart = rule(stored.cart)
             answer: Any = await self._redis.evalsha(self._digest, 2, *_saving(key, stored, cart))
             if answer == 1:
                 return cart
-            stored = _read(key, answer)
+            stored = read_stored(key, answer)
 
     async def close(self) -> None:
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
 
-    async def _stored(self, key: CartKey) -> _Stored:
-        answer: Any = await self._redis.hmget(_name(key), "v", "b", "m")
-        return _read(key, answer)
+    async def _stored(self, key: CartKey) -> Stored:
+        answer: Any = await self._redis.hmget(cart_name(key), "v", "b", "m")
+        return read_stored(key, answer)
 
 
 class GlideCarts:
@@ -119,7 +128,7 @@ class GlideCarts:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._digest = hashlib.sha1(_SAVE.encode(), usedforsecurity=False).hexdigest()
+        self._digest = hashlib.sha1(SAVE.encode(), usedforsecurity=False).hexdigest()
 
     async def load(self, key: CartKey) -> Cart | None:
         return (await self._stored(key)).cart
@@ -132,23 +141,23 @@ class GlideCarts:
             answer = await self._client.custom_command(["EVALSHA", self._digest, "2", *given])
             if answer == 1:
                 return cart
-            stored = _read(key, answer)
+            stored = read_stored(key, answer)
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _stored(self, key: CartKey) -> _Stored:
-        return _read(key, await self._client.hmget(_name(key), ["v", "b", "m"]))
+    async def _stored(self, key: CartKey) -> Stored:
+        return read_stored(key, await self._client.hmget(cart_name(key), ["v", "b", "m"]))
 
 
 def _select(key: CartKey) -> tuple[str, tuple[CartKey]]:
     return "SELECT body FROM carts WHERE key = ?", (key,)
 
 
-def _saving(key: CartKey, stored: _Stored, cart: Cart) -> tuple[Any, ...]:
+def _saving(key: CartKey, stored: Stored, cart: Cart) -> tuple[Any, ...]:
     return (
-        *(_name(key), _index(_bucket(key))),
+        *(cart_name(key), index_name(bucket_of(key))),
         *(stored.saves, stored.saves + 1, encode(cart), cart.total_quantity, cart.expires_at),
-        *(secrets.token_bytes(_MARK_BYTES), (_MARKS - 1) * _MARK_BYTES),
-        *(cart.expires_at - cart.updated_at + KEEP_EXPIRED_SECONDS, key.hex(), stored.marks[:_MARK_BYTES]),
+        *(secrets.token_bytes(MARK_BYTES), (MARKS - 1) * MARK_BYTES),
+        *(cart.expires_at - cart.updated_at + KEEP_EXPIRED_SECONDS, key.hex(), stored.marks[:MARK_BYTES]),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from app.carts.sqlite import connect, hold
+from app.carts.sqlite_file import connect, hold
 from app.errors import BackupFailed, InvalidSetting
 
 _PAGES_A_STEP = 1024

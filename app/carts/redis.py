@@ -13,74 +13,40 @@ import contextlib
 import logging
 import secrets
 import time
-import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
 from redis.exceptions import RedisError, ResponseError
 
-from app.carts.backend import CartSummary, Rule, decode, encode
+from app.carts.backend import CartSummary, Rule, encode
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart
-from app.carts.handle import CartKey, fingerprint
+from app.carts.handle import CartKey
+from app.carts.redis_layout import (
+    BUCKETS,
+    CLAIM,
+    MARK_BYTES,
+    MARKS,
+    SAVE,
+    SECRET_KEY,
+    SWEEP,
+    Stored,
+    bucket_of,
+    cart_name,
+    claim_name,
+    index_name,
+    marks_of,
+    read_stored,
+)
 from app.carts.redis_nodes import TRANSIENT, Nodes, NotReplicatedError
 from app.errors import CartDamaged, StoreUnavailable
 
 log = logging.getLogger("agala.carts")
 
-_PREFIX: Final = "agala"
-_BUCKETS: Final = 64
 _PATIENCE_SECONDS: Final = 1.8
 _COUNT_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
-_MARKS: Final = 16
-_MARK_BYTES: Final = 6
 _RECENT: Final = 1024
-
-# The cart's hash counts its saves in v, and has its body b, quantity q, and the marks m of its last saves.
-# Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead. The count
-# alone doesn't tell: after a failover the new primary may have come to the same count by another save.
-_SAVE: Final = """
-local found = redis.call('HMGET', KEYS[1], 'v', 'b', 'm')
-local marks = found[3] or ''
-if (found[1] or '0') ~= ARGV[1] or string.sub(marks, 1, #ARGV[10]) ~= ARGV[10] then
-  return found
-end
-local m = ARGV[6] .. string.sub(marks, 1, tonumber(ARGV[7]))
-redis.call('HSET', KEYS[1], 'v', ARGV[2], 'b', ARGV[3], 'q', ARGV[4], 'm', m)
-redis.call('EXPIRE', KEYS[1], ARGV[8])
-redis.call('ZADD', KEYS[2], ARGV[5], ARGV[9])
-return 1
-"""
-
-_SWEEP: Final = """
-local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])
-for _, member in ipairs(gone) do
-  redis.call('DEL', ARGV[3] .. member)
-  redis.call('ZREM', KEYS[1], member)
-end
-return #gone
-"""
-
-_CLAIM: Final = """
-local until_ = tonumber(redis.call('GET', KEYS[1]) or '0')
-if until_ > tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
-return 1
-"""
-
-
-@dataclass(slots=True)
-class _Stored:
-    """A cart as it is kept: how often it was saved, its value, the marks of its last saves."""
-
-    saves: int
-    cart: Cart | None
-    marks: bytes
-
-    @property
-    def last_mark(self) -> bytes:
-        return self.marks[:_MARK_BYTES]
 
 
 @dataclass(slots=True)
@@ -98,7 +64,7 @@ class RedisCarts:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._counted: tuple[float, int, int] | None = None
-        self._recent: dict[CartKey, _Stored] = {}
+        self._recent: dict[CartKey, Stored] = {}
 
     async def load(self, key: CartKey) -> Cart | None:
         async with _patience():
@@ -125,8 +91,8 @@ class RedisCarts:
         async with _patience():
             counts = await asyncio.gather(
                 *(
-                    self._nodes.call(_index(bucket), "ZCOUNT", _index(bucket), f"({now}", "+inf")
-                    for bucket in range(_BUCKETS)
+                    self._nodes.call(index_name(bucket), "ZCOUNT", index_name(bucket), f"({now}", "+inf")
+                    for bucket in range(BUCKETS)
                 )
             )
         self._counted = (time.monotonic(), now, sum(int(count) for count in counts))
@@ -138,17 +104,17 @@ class RedisCarts:
             found = await asyncio.gather(
                 *(
                     self._nodes.call(
-                        _index(bucket),
-                        *("ZRANGE", _index(bucket), "+inf", f"({now}", "BYSCORE", "REV"),
+                        index_name(bucket),
+                        *("ZRANGE", index_name(bucket), "+inf", f"({now}", "BYSCORE", "REV"),
                         *("LIMIT", 0, limit, "WITHSCORES"),
                     )
-                    for bucket in range(_BUCKETS)
+                    for bucket in range(BUCKETS)
                 )
             )
             members = [(float(score), bytes(member)) for bucket in found for member, score in _pairs(bucket)]
             keys = [CartKey(bytes.fromhex(member.decode())) for _, member in sorted(members)[::-1][:limit]]
             quantities = await asyncio.gather(
-                *(self._nodes.call(_name(key), "HGET", _name(key), "q") for key in keys)
+                *(self._nodes.call(cart_name(key), "HGET", cart_name(key), "q") for key in keys)
             )
         return [
             CartSummary(key, int(quantity))
@@ -158,31 +124,31 @@ class RedisCarts:
 
     async def sweep(self, before: int, limit: int) -> int:
         removed = 0
-        for bucket in range(_BUCKETS):
+        for bucket in range(BUCKETS):
             if removed >= limit:
                 break
             async with _patience():
-                index = _index(bucket)
+                index = index_name(bucket)
                 gone = await self._nodes.script(
-                    _SWEEP, [index], [before, limit - removed, index.removesuffix(":expiry") + ":cart:"]
+                    SWEEP, [index], [before, limit - removed, index.removesuffix(":expiry") + ":cart:"]
                 )
             removed += int(gone)
         return removed
 
     async def claim(self, name: str, now: int, seconds: int) -> bool:
         async with _patience():
-            key = f"{_PREFIX}:claim:{name}"
-            return bool(await self._nodes.script(_CLAIM, [key], [now, now + seconds, seconds]))
+            key = claim_name(name)
+            return bool(await self._nodes.script(CLAIM, [key], [now, now + seconds, seconds]))
 
     async def secret(self) -> bytes:
         async with _patience():
-            key = f"{_PREFIX}:secret"
+            key = SECRET_KEY
             await self._nodes.call(key, "SET", key, secrets.token_bytes(32), "NX", write=True)
             return bytes(await self._nodes.call(key, "GET", key))
 
     async def ping(self) -> None:
         async with _patience():
-            await self._nodes.call(_index(0), "EXISTS", _index(0))
+            await self._nodes.call(index_name(0), "EXISTS", index_name(0))
 
     async def close(self) -> None:
         self._closed = True
@@ -190,8 +156,10 @@ class RedisCarts:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._nodes.close()
 
-    async def _stored(self, key: CartKey) -> _Stored:
-        return _read(key, await self._nodes.call(_name(key), "HMGET", _name(key), "v", "b", "m"))
+    async def _stored(self, key: CartKey) -> Stored:
+        return read_stored(
+            key, await self._nodes.call(cart_name(key), "HMGET", cart_name(key), "v", "b", "m")
+        )
 
     async def _serve(self, key: CartKey) -> None:
         """Save what waits for one cart until nothing does."""
@@ -246,23 +214,23 @@ class RedisCarts:
         read may be on the primary alone, saved by somebody who was told that it isn't on enough replicas."""
         return self._nodes.waits and any(isinstance(outcome, Cart) for outcome in outcomes)
 
-    def _remember(self, key: CartKey, stored: _Stored) -> None:
+    def _remember(self, key: CartKey, stored: Stored) -> None:
         while len(self._recent) >= _RECENT:
             del self._recent[next(iter(self._recent))]
         self._recent[key] = stored
 
-    async def _put(self, key: CartKey, stored: _Stored, after: Cart) -> tuple[_Stored, bool]:
+    async def _put(self, key: CartKey, stored: Stored, after: Cart) -> tuple[Stored, bool]:
         """Put `after` in the place of what was read; what is there now, and whether that was done."""
-        mark = secrets.token_bytes(_MARK_BYTES)
+        mark = secrets.token_bytes(MARK_BYTES)
         unsure = False
         while True:
             try:
                 answer = await self._nodes.script(
-                    _SAVE,
-                    [_name(key), _index(_bucket(key))],
+                    SAVE,
+                    [cart_name(key), index_name(bucket_of(key))],
                     [
                         *(stored.saves, stored.saves + 1, encode(after), after.total_quantity),
-                        *(after.expires_at, mark, (_MARKS - 1) * _MARK_BYTES),
+                        *(after.expires_at, mark, (MARKS - 1) * MARK_BYTES),
                         *(after.expires_at - after.updated_at + KEEP_EXPIRED_SECONDS, key.hex()),
                         stored.last_mark,
                     ],
@@ -278,20 +246,20 @@ class RedisCarts:
                 found = await self._found_again(key)
             else:
                 if answer == 1:
-                    return _Stored(stored.saves + 1, after, mark), True
-                found = _read(key, answer)
-            if mark in _marks(found.marks) and found.cart is not None:
+                    return Stored(stored.saves + 1, after, mark), True
+                found = read_stored(key, answer)
+            if mark in marks_of(found.marks) and found.cart is not None:
                 if not self._nodes.waits:
                     return found, True
                 # Saved, but nobody waited for replicas: saving it once more as it is does.
                 stored, after = found, found.cart
                 continue
-            if unsure and found.saves - stored.saves >= _MARKS:
+            if unsure and found.saves - stored.saves >= MARKS:
                 raise StoreUnavailable("the cart changed so often that it isn't known whether it was saved")
             if (found.saves, found.last_mark) != (stored.saves, stored.last_mark):
                 return found, False
 
-    async def _found_again(self, key: CartKey) -> _Stored:
+    async def _found_again(self, key: CartKey) -> Stored:
         while True:
             await asyncio.sleep(_PAUSE_SECONDS)
             with contextlib.suppress(RedisError, OSError):
@@ -309,35 +277,6 @@ def _run(batch: list[_Waiting], cart: Cart | None) -> tuple[Cart | None, list[Ca
         else:
             outcomes.append(cart)
     return cart, outcomes
-
-
-def _read(key: CartKey, answer: list[bytes | None]) -> _Stored:
-    saves, body, marks = answer
-    if saves is None or body is None:
-        return _Stored(0, None, b"")
-    try:
-        return _Stored(int(saves), decode(body), marks or b"")
-    except ValueError as error:
-        log.error("cart %s is damaged: %s", fingerprint(key), type(error).__name__)
-        raise CartDamaged(fingerprint(key)) from error
-
-
-def _marks(marks: bytes) -> list[bytes]:
-    return [marks[start : start + _MARK_BYTES] for start in range(0, len(marks), _MARK_BYTES)]
-
-
-def _bucket(key: CartKey) -> int:
-    return zlib.crc32(key) % _BUCKETS
-
-
-def _name(key: CartKey) -> str:
-    """The key of a cart. What stands in braces decides the slot in a cluster: a bucket is in one slot."""
-    return f"{_PREFIX}:{{{_bucket(key)}}}:cart:{key.hex()}"
-
-
-def _index(bucket: int) -> str:
-    """The key of a bucket's carts, by when they expire."""
-    return f"{_PREFIX}:{{{bucket}}}:expiry"
 
 
 def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:

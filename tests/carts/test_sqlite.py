@@ -11,7 +11,8 @@ import pytest
 from app.carts.cart import Cart
 from app.carts.handle import fingerprint
 from app.carts.open import open_carts
-from app.carts.sqlite import _MIGRATIONS, SqliteCarts
+from app.carts.sqlite import SqliteCarts
+from app.carts.sqlite_file import MIGRATIONS
 from app.errors import CartDamaged, InvalidSetting, StoreUnavailable
 from tests.carts.test_backends import NOW, TTL, a_key, add
 
@@ -94,7 +95,7 @@ async def test_the_previous_layout_is_brought_forward_with_its_carts(tmp_path: P
     """Written by the first layout as it was; nobody's cart is lost by an update."""
     file = tmp_path / "carts.db"
     first = apsw.Connection(str(file))
-    first.execute(_MIGRATIONS[0])
+    first.execute(MIGRATIONS[0])
     first.pragma("user_version", 1)
     key = a_key()
     body = (
