@@ -32,7 +32,7 @@ async def test_a_save_that_took_the_number_of_a_lost_one_is_not_overwritten(url:
     ours, other = await open_carts(url, tmp_path), await open_carts(url, tmp_path)
     server = redis.Redis.from_url(url)
     await ours.change(key, add(1))
-    before_failover = server.dump(_name(key))
+    before_failover = server.dump(_name(key)) or b""
     await ours.change(key, add(1))
     server.restore(_name(key), 0, before_failover, replace=True)
     await other.change(key, add(5, "s:2"))
