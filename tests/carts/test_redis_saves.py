@@ -7,7 +7,7 @@ import redis
 
 from app.carts.cart import Cart
 from app.carts.open import open_carts
-from app.carts.redis import _name
+from app.carts.redis_layout import cart_name
 from tests.carts.test_backends import a_key, add
 
 
@@ -32,9 +32,9 @@ async def test_a_save_that_took_the_number_of_a_lost_one_is_not_overwritten(url:
     ours, other = await open_carts(url, tmp_path), await open_carts(url, tmp_path)
     server = redis.Redis.from_url(url)
     await ours.change(key, add(1))
-    before_failover = server.dump(_name(key)) or b""
+    before_failover = server.dump(cart_name(key)) or b""
     await ours.change(key, add(1))
-    server.restore(_name(key), 0, before_failover, replace=True)
+    server.restore(cart_name(key), 0, before_failover, replace=True)
     await other.change(key, add(5, "s:2"))
     cart = await ours.change(key, add(1))
     assert (cart.quantity("s:1"), cart.quantity("s:2")) == (2, 5)
