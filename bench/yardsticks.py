@@ -150,5 +150,5 @@ def _saving(key: CartKey, stored: _Stored, cart: Cart) -> tuple[Any, ...]:
         *(_name(key), _index(_bucket(key))),
         *(stored.saves, stored.saves + 1, encode(cart), cart.total_quantity, cart.expires_at),
         *(secrets.token_bytes(_MARK_BYTES), (_MARKS - 1) * _MARK_BYTES),
-        *(cart.expires_at - cart.updated_at + KEEP_EXPIRED_SECONDS, key.hex(), stored.marks[:_MARK_BYTES]),
+        *(cart.expires_at - cart.updated_at + KEEP_EXPIRED_SECONDS, key.hex()),
     )

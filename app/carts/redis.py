@@ -35,18 +35,15 @@ _COUNT_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
 _MARKS: Final = 16
 _MARK_BYTES: Final = 6
-_RECENT: Final = 1024
 
 # The cart's hash counts its saves in v, and has its body b, quantity q, and the marks m of its last saves.
-# Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead. The number
-# alone wouldn't tell: after a failover that lost a save, another one may have taken its number.
+# Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead.
 _SAVE: Final = """
-local was = redis.call('HMGET', KEYS[1], 'v', 'm')
-local m = was[2] or ''
-if (was[1] or '0') ~= ARGV[1] or string.sub(m, 1, #ARGV[10]) ~= ARGV[10] then
+local v = redis.call('HGET', KEYS[1], 'v')
+if (v or '0') ~= ARGV[1] then
   return redis.call('HMGET', KEYS[1], 'v', 'b', 'm')
 end
-m = ARGV[6] .. string.sub(m, 1, tonumber(ARGV[7]))
+local m = ARGV[6] .. string.sub(redis.call('HGET', KEYS[1], 'm') or '', 1, tonumber(ARGV[7]))
 redis.call('HSET', KEYS[1], 'v', ARGV[2], 'b', ARGV[3], 'q', ARGV[4], 'm', m)
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 redis.call('ZADD', KEYS[2], ARGV[5], ARGV[9])
@@ -94,7 +91,6 @@ class RedisCarts:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._counted: tuple[float, int, int] | None = None
-        self._recent: dict[CartKey, _Stored] = {}
 
     async def load(self, key: CartKey) -> Cart | None:
         async with _patience():
@@ -207,22 +203,15 @@ class RedisCarts:
     async def _save(self, key: CartKey, batch: list[_Waiting]) -> None:
         """Run the rules one after the other on the cart, and put the result in its place.
 
-        Another process may have changed it meanwhile: then they run again on what is there now. The cart as
-        this process saved it last is good enough to begin with, as long as a save will check it.
+        Another process may have changed it meanwhile: then they run again on what is there now.
         """
-        recent = self._recent.pop(key, None)
-        stored = recent or await self._stored(key)
+        stored = await self._stored(key)
         while True:
             after, outcomes = _run(batch, stored.cart)
-            unchecked = after is stored.cart or after is None
-            if stored is recent and (unchecked or any(isinstance(one, Exception) for one in outcomes)):
-                stored = await self._stored(key)
-                continue
-            if after is None or unchecked:
+            if after is stored.cart or after is None:
                 break
-            found, saved = await self._put(key, stored, after)
-            if saved:
-                self._remember(key, found)
+            found = await self._put(key, stored, after)
+            if found is None:
                 break
             stored = found
         for waiting, outcome in zip(batch, outcomes, strict=True):
@@ -233,15 +222,9 @@ class RedisCarts:
             else:
                 waiting.answer.set_exception(outcome)
 
-    def _remember(self, key: CartKey, stored: _Stored) -> None:
-        while len(self._recent) >= _RECENT:
-            del self._recent[next(iter(self._recent))]
-        self._recent[key] = stored
-
-    async def _put(self, key: CartKey, stored: _Stored, after: Cart) -> tuple[_Stored, bool]:
-        """Put `after` in the place of what was read; what is there now, and whether that was done."""
+    async def _put(self, key: CartKey, stored: _Stored, after: Cart) -> _Stored | None:
+        """Put `after` in the place of what was read; None if that was done, else what is there instead."""
         mark = secrets.token_bytes(_MARK_BYTES)
-        done = _Stored(stored.saves + 1, after, mark)
         unsure = False
         while True:
             try:
@@ -252,7 +235,6 @@ class RedisCarts:
                         *(stored.saves, stored.saves + 1, encode(after), after.total_quantity),
                         *(after.expires_at, mark, (_MARKS - 1) * _MARK_BYTES),
                         *(after.expires_at - after.updated_at + KEEP_EXPIRED_SECONDS, key.hex()),
-                        stored.marks[:_MARK_BYTES],
                     ],
                     write=True,
                 )
@@ -266,14 +248,14 @@ class RedisCarts:
                 found = await self._found_again(key)
             else:
                 if answer == 1:
-                    return done, True
+                    return None
                 found = _read(key, answer)
             if mark in _marks(found.marks):
-                return done, True
+                return None
             if unsure and found.saves - stored.saves >= _MARKS:
                 raise StoreUnavailable("the cart changed so often that it isn't known whether it was saved")
-            if found.saves != stored.saves or found.marks[:_MARK_BYTES] != stored.marks[:_MARK_BYTES]:
-                return found, False
+            if found.saves != stored.saves:
+                return found
 
     async def _found_again(self, key: CartKey) -> _Stored:
         while True:
