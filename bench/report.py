@@ -49,8 +49,7 @@ def section(
         "kind of call; ratios are medians of the rounds' ratios. Trust the ratios. An add is a rule run on "
         "one cart of many, picked at random: a cart has 4 lines and 6 changes (1.3 kB as JSON). A call's "
         "time begins when it is asked for and includes its turn in the event loop. SQLite: WAL, "
-        "synchronous=FULL. Redis: AOF everysec; ours remembers the last 1,024 carts that it saved, which at "
-        "1,000 carts are all.",
+        "synchronous=FULL. Redis: AOF everysec.",
         "### Must reach",
         _table(["", "asked", "got", "reached"], [asked.row() for asked in _asked(figures)]),
         "### Add",

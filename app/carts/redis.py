@@ -46,7 +46,6 @@ log = logging.getLogger("agala.carts")
 _PATIENCE_SECONDS: Final = 1.8
 _COUNT_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
-_RECENT: Final = 1024
 
 
 @dataclass(slots=True)
@@ -64,7 +63,6 @@ class RedisCarts:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._counted: tuple[float, int, int] | None = None
-        self._recent: dict[CartKey, Stored] = {}
 
     async def load(self, key: CartKey) -> Cart | None:
         async with _patience():
@@ -183,22 +181,15 @@ class RedisCarts:
     async def _save(self, key: CartKey, batch: list[_Waiting]) -> None:
         """Run the rules one after the other on the cart, and put the result in its place.
 
-        Another process may have changed it meanwhile: then they run again on what is there now. The cart as
-        this process saved it last is good enough to begin with, as long as a save will check it.
+        Another process may have changed it meanwhile: then they run again on what is there now.
         """
-        recent = self._recent.pop(key, None)
-        stored = recent or await self._stored(key)
+        stored = await self._stored(key)
         while True:
             after, outcomes = _run(batch, stored.cart)
-            unchecked = after is None or after is stored.cart
-            if stored is recent and (unchecked or any(isinstance(one, Exception) for one in outcomes)):
-                stored = await self._stored(key)
-                continue
-            if after is None or (unchecked and not self._must_repeat(outcomes)):
+            if after is None or (after is stored.cart and not self._must_repeat(outcomes)):
                 break
-            found, saved = await self._put(key, stored, after)
-            if saved:
-                self._remember(key, found)
+            found = await self._put(key, stored, after)
+            if found is None:
                 break
             stored = found
         for waiting, outcome in zip(batch, outcomes, strict=True):
@@ -214,13 +205,8 @@ class RedisCarts:
         read may be on the primary alone, saved by somebody who was told that it isn't on enough replicas."""
         return self._nodes.waits and any(isinstance(outcome, Cart) for outcome in outcomes)
 
-    def _remember(self, key: CartKey, stored: Stored) -> None:
-        while len(self._recent) >= _RECENT:
-            del self._recent[next(iter(self._recent))]
-        self._recent[key] = stored
-
-    async def _put(self, key: CartKey, stored: Stored, after: Cart) -> tuple[Stored, bool]:
-        """Put `after` in the place of what was read; what is there now, and whether that was done."""
+    async def _put(self, key: CartKey, stored: Stored, after: Cart) -> Stored | None:
+        """Put `after` in the place of what was read; None if that was done, else what is there instead."""
         mark = secrets.token_bytes(MARK_BYTES)
         unsure = False
         while True:
@@ -246,18 +232,18 @@ class RedisCarts:
                 found = await self._found_again(key)
             else:
                 if answer == 1:
-                    return Stored(stored.saves + 1, after, mark), True
+                    return None
                 found = read_stored(key, answer)
             if mark in marks_of(found.marks) and found.cart is not None:
                 if not self._nodes.waits:
-                    return found, True
+                    return None
                 # Saved, but nobody waited for replicas: saving it once more as it is does.
                 stored, after = found, found.cart
                 continue
             if unsure and found.saves - stored.saves >= MARKS:
                 raise StoreUnavailable("the cart changed so often that it isn't known whether it was saved")
             if (found.saves, found.last_mark) != (stored.saves, stored.last_mark):
-                return found, False
+                return found
 
     async def _found_again(self, key: CartKey) -> Stored:
         while True:
