@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+import apsw
+
 from app.catalog.build import Progress
 from app.catalog.engine import Engine
 from app.catalog.errors import SwapRefused
@@ -21,7 +23,7 @@ from app.catalog.records import PriceChange
 from app.catalog.report import ImportReport
 from app.catalog.source import find_sources, find_synonyms, signature_of
 from app.catalog.swap import Home
-from app.errors import ProductNotFound
+from app.errors import InvalidSetting, ProductNotFound
 
 LIMIT: Final = 8
 _MOST_HITS: Final = 100
@@ -226,8 +228,16 @@ def open_catalog(
     """The catalogue at `source` (a file, or a folder of them), else what was imported, else the sample.
 
     Builds its index in `data_dir` where there is none that fits. Raises `ImportFailed` if there is nothing
-    there, a file can't be read, or two name the same store.
+    there, a file can't be read, or two name the same store, and `InvalidSetting` if the index can't be kept.
     """
     catalog = Catalog(source, data_dir, defaults)
-    catalog.reload(progress=progress)
+    try:
+        catalog.reload(progress=progress)
+    except (OSError, apsw.Error, ValueError) as error:  # tantivy tells of a full disk by ValueError
+        catalog.close()
+        raise InvalidSetting(
+            f"SHOP_DATA_DIR: the catalogue's index can't be kept in {data_dir}: "
+            f"{' '.join(str(error).split())}. "
+            "Give it a folder on a disk with room that this user may write."
+        ) from error
     return catalog

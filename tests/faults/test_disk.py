@@ -69,7 +69,7 @@ def test_a_full_disk_is_an_error_reading_goes_on_and_writing_once_there_is_space
     assert cart(viewed) == {A: 1}
     assert (found.lost, found.doubled) == (0, 0)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "SHOP_CARTS_URL" in refused.stderr
+    assert "SHOP_DATA_DIR" in refused.stderr
 
 
 def test_a_file_that_may_not_grow_is_an_error_until_it_may_again(tmp_path: Path, figure: Figure) -> None:
@@ -100,7 +100,8 @@ def test_a_disk_that_is_read_only_is_refused_at_start_in_a_sentence(tmp_path: Pa
             kept = cart(call(server.url, "view_cart", meta=META))
     figure(f"read-only disk: exit code {refused.returncode}; {sum(kept.values())} of 1 kept")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "Name a file that this user may write" in refused.stderr
+    assert "SHOP_DATA_DIR" in refused.stderr
+    assert "this user may write" in refused.stderr
     assert kept == {A: 1}
 
 
