@@ -4,14 +4,19 @@ BIN := .venv/bin
 UV = $(shell command -v uv || echo $(BIN)/uv)
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
+# Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
+export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-conformance bench-search clean
+.PHONY: run test check-style test-conformance bench-carts bench-search clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
 
 test: .venv/.ready-dev check-style  ## Lint, format, types, all tests
 	$(BIN)/pytest -n auto
+
+test-faults: .venv/.ready-dev  ## Kills, full disks, lost answers: each prints what it came to; up to 4 minutes
+	$(BIN)/pytest -m fault tests/faults
 
 check-style: .venv/.ready-dev
 	$(BIN)/ruff check .
@@ -20,6 +25,9 @@ check-style: .venv/.ready-dev
 
 test-conformance: .venv/.ready  ## The official MCP conformance suite; needs npm
 	tests/conformance/run
+
+bench-carts: .venv/.ready-dev  ## How fast carts are kept; writes into bench/README.md. ARGS=--quick for a look
+	$(BIN)/python -m bench.carts $(ARGS)
 
 bench-search: .venv/.ready  ## Figures of search into bench/README.md; needs ../shared/data, takes a quarter of an hour
 	$(BIN)/python -m bench.search

@@ -1,1 +1,1 @@
-"""Measurements; the figures and the commands that make them are in the .md files."""
+"""Load scripts: what this server does under load, beside what others do. Figures are in README.md."""

@@ -162,10 +162,11 @@ class Cart:
         for change in changes:
             if (error := self.over_limit(change.product_id, change.after, limits)) is not None:
                 raise error
+        changed = {change.product_id: change.after for change in changes}
         kept = [
-            replace(line, quantity=edit.quantities.get(line.product_id, line.quantity))
+            replace(line, quantity=changed[line.product_id]) if line.product_id in changed else line
             for line in self.lines
-            if edit.quantities.get(line.product_id, line.quantity) > 0
+            if changed.get(line.product_id, line.quantity) > 0
         ]
         added = [
             replace(edit.lines[change.product_id], quantity=change.after)

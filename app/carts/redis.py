@@ -35,15 +35,18 @@ _COUNT_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.02
 _MARKS: Final = 16
 _MARK_BYTES: Final = 6
+_RECENT: Final = 1024
 
 # The cart's hash counts its saves in v, and has its body b, quantity q, and the marks m of its last saves.
-# Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead.
+# Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead. The count
+# alone doesn't tell: after a failover the new primary may have come to the same count by another save.
 _SAVE: Final = """
-local v = redis.call('HGET', KEYS[1], 'v')
-if (v or '0') ~= ARGV[1] then
-  return redis.call('HMGET', KEYS[1], 'v', 'b', 'm')
+local found = redis.call('HMGET', KEYS[1], 'v', 'b', 'm')
+local marks = found[3] or ''
+if (found[1] or '0') ~= ARGV[1] or string.sub(marks, 1, #ARGV[10]) ~= ARGV[10] then
+  return found
 end
-local m = ARGV[6] .. string.sub(redis.call('HGET', KEYS[1], 'm') or '', 1, tonumber(ARGV[7]))
+local m = ARGV[6] .. string.sub(marks, 1, tonumber(ARGV[7]))
 redis.call('HSET', KEYS[1], 'v', ARGV[2], 'b', ARGV[3], 'q', ARGV[4], 'm', m)
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 redis.call('ZADD', KEYS[2], ARGV[5], ARGV[9])
@@ -75,6 +78,10 @@ class _Stored:
     cart: Cart | None
     marks: bytes
 
+    @property
+    def last_mark(self) -> bytes:
+        return self.marks[:_MARK_BYTES]
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -91,6 +98,7 @@ class RedisCarts:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._counted: tuple[float, int, int] | None = None
+        self._recent: dict[CartKey, _Stored] = {}
 
     async def load(self, key: CartKey) -> Cart | None:
         async with _patience():
@@ -193,6 +201,10 @@ class RedisCarts:
                 async with _patience():
                     await self._save(key, batch)
             except BaseException as error:  # whoever waits must hear of it, whatever it was
+                if isinstance(error, StoreUnavailable):
+                    # Who came meanwhile has waited for the same server: not as long once more.
+                    batch += self._waiting[key]
+                    self._waiting[key] = []
                 for waiting in batch:
                     if not waiting.answer.done():
                         waiting.answer.set_exception(error)
@@ -203,15 +215,22 @@ class RedisCarts:
     async def _save(self, key: CartKey, batch: list[_Waiting]) -> None:
         """Run the rules one after the other on the cart, and put the result in its place.
 
-        Another process may have changed it meanwhile: then they run again on what is there now.
+        Another process may have changed it meanwhile: then they run again on what is there now. The cart as
+        this process saved it last is good enough to begin with, as long as a save will check it.
         """
-        stored = await self._stored(key)
+        recent = self._recent.pop(key, None)
+        stored = recent or await self._stored(key)
         while True:
             after, outcomes = _run(batch, stored.cart)
-            if after is stored.cart or after is None:
+            unchecked = after is None or after is stored.cart
+            if stored is recent and (unchecked or any(isinstance(one, Exception) for one in outcomes)):
+                stored = await self._stored(key)
+                continue
+            if after is None or (unchecked and not self._must_repeat(outcomes)):
                 break
-            found = await self._put(key, stored, after)
-            if found is None:
+            found, saved = await self._put(key, stored, after)
+            if saved:
+                self._remember(key, found)
                 break
             stored = found
         for waiting, outcome in zip(batch, outcomes, strict=True):
@@ -222,8 +241,18 @@ class RedisCarts:
             else:
                 waiting.answer.set_exception(outcome)
 
-    async def _put(self, key: CartKey, stored: _Stored, after: Cart) -> _Stored | None:
-        """Put `after` in the place of what was read; None if that was done, else what is there instead."""
+    def _must_repeat(self, outcomes: list[Cart | Exception]) -> bool:
+        """Whether a cart that stays as it is has to be saved once more before it is acknowledged: what was
+        read may be on the primary alone, saved by somebody who was told that it isn't on enough replicas."""
+        return self._nodes.waits and any(isinstance(outcome, Cart) for outcome in outcomes)
+
+    def _remember(self, key: CartKey, stored: _Stored) -> None:
+        while len(self._recent) >= _RECENT:
+            del self._recent[next(iter(self._recent))]
+        self._recent[key] = stored
+
+    async def _put(self, key: CartKey, stored: _Stored, after: Cart) -> tuple[_Stored, bool]:
+        """Put `after` in the place of what was read; what is there now, and whether that was done."""
         mark = secrets.token_bytes(_MARK_BYTES)
         unsure = False
         while True:
@@ -235,6 +264,7 @@ class RedisCarts:
                         *(stored.saves, stored.saves + 1, encode(after), after.total_quantity),
                         *(after.expires_at, mark, (_MARKS - 1) * _MARK_BYTES),
                         *(after.expires_at - after.updated_at + KEEP_EXPIRED_SECONDS, key.hex()),
+                        stored.last_mark,
                     ],
                     write=True,
                 )
@@ -248,14 +278,18 @@ class RedisCarts:
                 found = await self._found_again(key)
             else:
                 if answer == 1:
-                    return None
+                    return _Stored(stored.saves + 1, after, mark), True
                 found = _read(key, answer)
-            if mark in _marks(found.marks):
-                return None
+            if mark in _marks(found.marks) and found.cart is not None:
+                if not self._nodes.waits:
+                    return found, True
+                # Saved, but nobody waited for replicas: saving it once more as it is does.
+                stored, after = found, found.cart
+                continue
             if unsure and found.saves - stored.saves >= _MARKS:
                 raise StoreUnavailable("the cart changed so often that it isn't known whether it was saved")
-            if found.saves != stored.saves:
-                return found
+            if (found.saves, found.last_mark) != (stored.saves, stored.last_mark):
+                return found, False
 
     async def _found_again(self, key: CartKey) -> _Stored:
         while True:

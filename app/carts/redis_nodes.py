@@ -8,11 +8,14 @@ was lost, and a script that ran would run again.
 import asyncio
 import contextlib
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hiredis import pack_command
 from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import (
     AskError,
     ClusterDownError,
@@ -89,26 +92,51 @@ class Line:
 
     async def _send(self, batch: Sequence[_Sent]) -> list[Any]:
         wait = self._wait_replicas > 0 and any(sent.write for sent in batch)
-        async with self.client.pipeline(transaction=False) as pipe:
-            for sent in batch:
-                for command in sent.commands:
-                    pipe.execute_command(*command)
-            if wait:
-                pipe.execute_command("WAIT", self._wait_replicas, _WAIT_MILLISECONDS)
-            raw = await pipe.execute(raise_on_error=False)
+        commands = [command for sent in batch for command in sent.commands]
+        if wait:
+            commands.append(("WAIT", self._wait_replicas, _WAIT_MILLISECONDS))
+        raw = await self._exchange(commands)
         replicas = raw.pop() if wait else self._wait_replicas
         answers: list[Any] = []
         end = 0
         for sent in batch:
             end += len(sent.commands)
             answers.append(raw[end - 1])
-            if sent.write and not isinstance(replicas, int):
-                answers[-1] = replicas
-            elif sent.write and replicas < self._wait_replicas and not isinstance(answers[-1], Exception):
+            if not sent.write or isinstance(answers[-1], Exception):
+                continue
+            if not isinstance(replicas, int):
+                answers[-1] = NotReplicatedError(f"saved, but on how many replicas isn't known: {replicas}")
+            elif replicas < self._wait_replicas:
                 answers[-1] = NotReplicatedError(
                     f"saved, but on {replicas} instead of {self._wait_replicas} replicas"
                 )
         return answers
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers as the server gave them, its errors among them.
+
+        The library's own pipeline does the same with a timer, a callback and packing in Python for every
+        command, which cost more than the commands.
+        """
+        pool = self.client.connection_pool
+        connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # the library's own lacks them
+        try:
+            async with asyncio.timeout(connection.socket_timeout):
+                await connection.send_packed_command(b"".join(map(pack_command, commands)))
+                return [await _answer(connection) for _ in commands]
+        except BaseException:
+            # Answers may still be on their way: nobody else must get them.
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await pool.release(connection)
+
+
+async def _answer(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response(disable_decoding=True, timeout=math.inf)
+    except ResponseError as error:
+        return error
 
 
 class Nodes:
@@ -132,6 +160,11 @@ class Nodes:
         self._refreshing = asyncio.Lock()
         self._refreshed = 0
 
+    @property
+    def waits(self) -> bool:
+        """Whether a write counts only once replicas have it."""
+        return self._wait_replicas > 0
+
     async def call(self, key: str, *command: Any, write: bool = False) -> Any:
         """The answer of a command about `key`. Raises `RedisError`, `OSError`, `NotReplicatedError`."""
         return await self._call(key, command, write)
@@ -150,9 +183,14 @@ class Nodes:
     async def everyone(self, *command: Any) -> list[Any]:
         """The answers of every server that holds carts."""
         if self._cluster is None:
-            return [await self._line("").call(command)]
-        await self._cluster.initialize()
-        return [await self._line_of(node).call(command) for node in self._cluster.get_primaries()]
+            lines = [self._line("")]
+        else:
+            await self._cluster.initialize()
+            lines = [self._line_of(node) for node in self._cluster.get_primaries()]
+        return [
+            await line.client.execute_command(*command)  # type: ignore[no-untyped-call]  # the same
+            for line in lines
+        ]
 
     async def close(self) -> None:
         for line in (*self._lines.values(), *([self._single] if self._single else [])):

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ReadOnlyError
 
-from app.carts.cart import KEEP_EXPIRED_SECONDS
+from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart
 from app.carts.open import open_carts
 from app.carts.redis import RedisCarts
+from app.carts.redis_url import open_nodes
 from app.errors import CartDamaged, InvalidSetting, StoreUnavailable
 from tests.carts.test_backends import NOW, TTL, a_key, add
 from tests.redis_servers import (
@@ -20,6 +22,7 @@ from tests.redis_servers import (
     redis_cluster,
     redis_sentinel,
     redis_server,
+    wait_until,
 )
 
 
@@ -102,6 +105,8 @@ async def test_a_damaged_cart_is_an_error_of_its_own(server: RedisServer, tmp_pa
     await carts.change(key, add())
     (name,) = server.ask().keys("agala:*:cart:*")
     server.ask().hset(name, "b", "not a cart")
+    await carts.close()
+    carts = await open_carts(server.url, tmp_path)
     for attempt in (carts.load(key), carts.change(key, add())):
         with pytest.raises(CartDamaged):
             await attempt
@@ -122,6 +127,47 @@ async def test_a_server_that_went_away_is_an_error_and_is_found_again(tmp_path: 
         server.start()
         assert (await carts.change(key, add())).quantity("s:1") == 2
         await carts.close()
+
+
+async def test_who_waits_behind_a_change_that_fails_does_not_wait_as_long_again(tmp_path: Path) -> None:
+    with redis_server(tmp_path / "redis", *DURABLE) as server:
+        carts = await open_carts(server.url, tmp_path)
+        key = a_key()
+        await carts.change(key, add())
+        server.freeze()
+        first = asyncio.create_task(carts.change(key, add()))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(carts.change(key, add()))
+        outcomes = await asyncio.gather(first, second, return_exceptions=True)
+        assert outcomes[0] is outcomes[1]
+        assert isinstance(outcomes[0], StoreUnavailable)
+        server.thaw()
+        assert (await carts.change(key, add())).quantity("s:1") >= 2
+        await carts.close()
+
+
+async def test_a_save_is_not_put_over_another_one_with_the_same_count(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    """As after a failover: the new primary lacked the save that was read, and then another was made."""
+    carts = await open_carts(server.url, tmp_path)
+    key = a_key()
+    await carts.change(key, add(1))
+    (name,) = server.ask().keys("agala:*:cart:*")
+    lagging = server.ask().dump(name) or b""
+    await carts.change(key, add(100))
+    other = server.ask().dump(name) or b""
+    server.ask().restore(name, 0, lagging, replace=True)
+    await carts.change(key, add(10))
+
+    def rule(cart: Cart | None) -> Cart:
+        if cart and cart.quantity("s:1") == 11:
+            server.ask().restore(name, 0, other, replace=True)
+        return add(500)(cart)
+
+    changed = await carts.change(key, rule)
+    await carts.close()
+    assert changed.quantity("s:1") == 601
 
 
 async def test_a_server_that_is_full_refuses_and_goes_on_reading(tmp_path: Path) -> None:
@@ -154,6 +200,41 @@ async def test_sentinel_leads_to_the_primary(tmp_path: Path) -> None:
         await carts.change(a_key(), add())
         assert len(primary.ask().keys("agala:*:cart:*")) == 1
         await carts.close()
+
+
+async def test_a_primary_that_became_a_replica_is_seen_as_one_also_with_wait(tmp_path: Path) -> None:
+    """It refuses WAIT as well, in words that would not lead to the new primary."""
+    with redis_server(tmp_path / "redis") as server:
+        nodes = await open_nodes(server.url, wait_replicas=1)
+        server.cli("replicaof", "127.0.0.1", "1")
+        with pytest.raises(ReadOnlyError):
+            await nodes.call("x", "SET", "x", "1", write=True)
+        await nodes.close()
+
+
+async def test_with_wait_nothing_is_acknowledged_that_is_only_on_the_primary(tmp_path: Path) -> None:
+    """Not even the repeat of a change that was saved, but on too few replicas."""
+    with redis_server(tmp_path / "primary") as primary:
+        of_primary = ("--replicaof", f"127.0.0.1 {primary.port}")
+        with redis_server(tmp_path / "replica", *DURABLE, *of_primary) as replica:
+            wait_until(lambda: "state=online" in primary.cli("info", "replication"))
+            carts = await open_carts(primary.url, tmp_path, wait_replicas=1)
+            key = a_key()
+            changed = await carts.change(key, add())
+            replica.freeze()
+            for rule in (add(), as_it_is):
+                with pytest.raises(StoreUnavailable):
+                    await carts.change(key, rule)
+            replica.thaw()
+            again = await carts.change(key, as_it_is)
+            await carts.close()
+    assert (changed.quantity("s:1"), again.quantity("s:1")) == (1, 2)
+
+
+def as_it_is(cart: Cart | None) -> Cart:
+    """The rule of a repeat: the change was made before."""
+    assert cart is not None
+    return cart
 
 
 async def test_carts_of_a_cluster_are_spread_over_its_servers(tmp_path: Path) -> None:
