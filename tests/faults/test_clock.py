@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from tests.carts.test_backends import TTL, a_key, add
 from tests.e2e.server import call, cart, error_code
 from tests.faults.conftest import Figure
 from tests.faults.shop import shop
-from tests.redis_servers import redis_server
 
 pytestmark = pytest.mark.fault
 
@@ -44,15 +43,6 @@ def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 
     set_to("+0h")
     return set_to
-
-
-@pytest.fixture(params=["sqlite", "redis"])
-def carts_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield "sqlite:///carts.db"
-    else:
-        with redis_server(tmp_path / "redis") as redis:
-            yield redis.url
 
 
 def test_a_clock_two_hours_off_loses_no_cart(

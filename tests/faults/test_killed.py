@@ -2,7 +2,6 @@
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,9 @@ import pytest
 from tests.faults.conftest import Figure
 from tests.faults.load import Load
 from tests.faults.shop import shop, shops
-from tests.redis_servers import free_port, redis_server
+from tests.redis_servers import free_port
 
 pytestmark = pytest.mark.fault
-
-
-@pytest.fixture(params=["sqlite", "redis"])
-def carts_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield "sqlite:///carts.db"
-    else:
-        with redis_server(tmp_path / "redis") as redis:
-            yield redis.url
 
 
 def test_a_killed_server_loses_nothing_it_acknowledged_and_repeats_nothing_keyed(
