@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import fastmcp
 from fastmcp import Context, FastMCP
 
 from app import __version__
@@ -19,10 +20,13 @@ from app.catalog.build import Progress
 from app.catalog.catalog import Catalog, open_catalog
 from app.catalog.importers.feed import Defaults
 from app.catalog.watch import Watch
-from app.logs import log_to_stderr
 from app.sessions.middleware import SessionMiddleware
 from app.sessions.resolver import Resolver
 from app.settings import Settings, current_settings
+from app.telemetry.carts import observed
+from app.telemetry.gauges import Gauges
+from app.telemetry.logs import log_to_stderr
+from app.telemetry.telemetry import open_telemetry
 
 DEBUG_TAG: Final = "debug"
 """The tag of tools that `SHOP_DEBUG_TOOLS=false` takes off."""
@@ -60,11 +64,15 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
     Raises `InvalidSetting` or `ImportFailed`, in a sentence for the operator.
     """
     global _open  # noqa: PLW0603 - one shop a process, as there is one `mcp`
+    log_to_stderr(settings.log_level, settings.log_format)
     defaults = Defaults(currency=settings.currency, base_url=settings.base_url)
     async with contextlib.AsyncExitStack() as closing:
+        telemetry = closing.enter_context(open_telemetry(settings))
         catalog = open_catalog(settings.catalog, settings.data_dir, defaults, progress)
         closing.callback(catalog.close)
-        backend = await open_carts(settings.carts_url, settings.data_dir, settings.redis_wait)
+        batch = telemetry.metrics.batch if telemetry.metrics else None
+        kept = await open_carts(settings.carts_url, settings.data_dir, settings.redis_wait, batch)
+        backend = observed(kept, telemetry)
         closing.push_async_callback(backend.close)
         secret = settings.secret.encode() if settings.secret else await backend.secret()
         carts = CartStore(
@@ -84,6 +92,9 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
             asyncio.create_task(Sweeper(backend).run(), name="carts-sweeper"),
             asyncio.create_task(Watch(catalog, settings.catalog_poll_seconds).run(), name="catalog-watch"),
         ]
+        if telemetry.metrics is not None:
+            gauges = Gauges(telemetry.metrics, catalog, kept)
+            beside.append(asyncio.create_task(gauges.run(), name="gauges"))
         try:
             yield _open
         finally:
@@ -96,7 +107,6 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
 @contextlib.asynccontextmanager
 async def _lifespan(server: FastMCP) -> AsyncIterator[dict[str, Any]]:
     settings = current_settings()
-    log_to_stderr(settings.log_level)
     (server.enable if settings.debug_tools else server.disable)(tags={DEBUG_TAG})
     await _answer_schemas_directly(server)
     if _open is not None:
@@ -124,6 +134,9 @@ def shop_of(ctx: Context) -> Shop:
     assert isinstance(shop, Shop)  # noqa: S101 - the lifespan above put it there
     return shop
 
+
+# Its spans carry raw session ids and what exceptions say; ours are in app/telemetry/traces.py.
+fastmcp.settings.telemetry_mode = "off"
 
 mcp: Final[FastMCP[Any]] = FastMCP(
     "agala",

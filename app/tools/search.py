@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, WithJsonSchema
 
 from app.catalog.hits import Sort
 from app.shop import mcp, open_now, shop_of
+from app.telemetry.telemetry import telemetry_now
 from app.tools.answer import READS, answer, output_schema
 from app.tools.cart import ProductId
 from app.tools.found import ProductDetails, SearchResult, StoreList, StoreSummary, details, search_result
@@ -94,6 +95,8 @@ async def search_products(
         facets=facets,
     )
     hits = await asyncio.to_thread(search) if len(catalog) > _QUICK else search()
+    if (metrics := telemetry_now().metrics) is not None:
+        metrics.searched(hits.total, hits.total_all)
     result = search_result(hits, (query, *(alternates or ())), catalog)
     return answer(found_text(result, catalog.locale), result)
 
