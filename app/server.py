@@ -46,15 +46,11 @@ def create_app(settings: Settings) -> Starlette:
         async with mcp_app.lifespan(mcp_app):
             yield
 
-    quiet = {"/healthz", "/readyz", settings.metrics_path or "/healthz"}
+    # Outside of the Host check: orchestrators ask by address.
+    watching = [Route("/healthz", _healthz), Route("/readyz", _readyz), *_metrics(settings)]
+    quiet = {route.path for route in watching}
     return Starlette(
-        routes=[
-            # Outside of the Host check: orchestrators ask by address.
-            Route("/healthz", _healthz),
-            Route("/readyz", _readyz),
-            *_metrics(settings),
-            Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes)),
-        ],
+        routes=[*watching, Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes))],
         middleware=[Middleware(Requests, quiet=quiet), *_cors(settings)],
         lifespan=lifespan,
     )

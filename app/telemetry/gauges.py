@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from app.carts.backend import CartBackend
 from app.carts.cart import KEEP_EXPIRED_SECONDS
 from app.catalog.catalog import Catalog
 from app.errors import StoreUnavailable
-from app.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:  # loaded only where it is asked for
+    from app.telemetry.metrics import Metrics
 
 _EVERY_SECONDS: Final = 15
 
@@ -16,7 +18,7 @@ _EVERY_SECONDS: Final = 15
 class Gauges:
     """Reads how many carts there are, and how old the catalogue is."""
 
-    def __init__(self, metrics: Metrics, catalog: Catalog, backend: CartBackend) -> None:
+    def __init__(self, metrics: "Metrics", catalog: Catalog, backend: CartBackend) -> None:
         self._metrics = metrics
         self._catalog = catalog
         self._backend = backend

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import PurePath
 from traceback import walk_tb
 from types import FrameType, TracebackType
@@ -51,8 +52,7 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-            + f".{record.msecs:03.0f}Z",
+            "time": f"{_utc(int(record.created))}.{int(record.msecs):03}Z",
             "level": record.levelname,
             "logger": record.name,
             "message": _said(record),
@@ -60,7 +60,16 @@ class _Json(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             entry["error"] = [{"type": name, "at": frames} for name, frames in _chain(record.exc_info[1])]
-        return json.dumps(entry, ensure_ascii=False)
+        return _encode(entry)
+
+
+# json.dumps would make an encoder for each line.
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@lru_cache(maxsize=4)
+def _utc(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 class _Pretty(logging.Formatter):
@@ -131,10 +140,8 @@ def _shown(value: object) -> object:
 def _is_literal(record: logging.LogRecord) -> bool:
     """Whether the message stands as it is in the source of whoever logs it, who is among our callers now."""
     frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_code.co_filename != record.pathname:
-        frame = frame.f_back
-    while frame is not None and frame.f_code.co_filename == record.pathname:
-        if record.msg in frame.f_code.co_consts:
+    while frame is not None:
+        if frame.f_code.co_filename == record.pathname and record.msg in frame.f_code.co_consts:
             return True
         frame = frame.f_back
     return False
