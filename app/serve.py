@@ -30,6 +30,7 @@ def serve() -> None:
         app,
         access_log=False,
         log_level="warning",
+        log_config=None,  # its lines are written with ours, by app/telemetry/logs.py
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

@@ -90,8 +90,13 @@ def test_every_answer_carries_the_request_id_that_came_if_it_is_sane(
     assert len(answer.headers["x-request-id"]) >= 8
 
 
-def test_no_line_of_any_library_has_a_raw_id_or_a_shopper_s_words(tmp_path: Path) -> None:
-    """With DEBUG, since the SDK writes session ids into its lines from INFO on."""
+def test_no_line_of_any_library_has_a_raw_id_or_a_shopper_s_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even with every library at DEBUG, where the SDK and FastMCP write what came into their lines."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(_LOUD)
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path / 'site'}")
     hostile: dict[str, Any] = {"query": WORDS, "limit": WORDS, WORDS: WORDS}
     with serving(tmp_path, log_level="DEBUG", min_session_id_length=4) as server:
         for era in ERAS:
@@ -114,10 +119,23 @@ def test_no_line_of_any_library_has_a_raw_id_or_a_shopper_s_words(tmp_path: Path
         initialize(server.url, **{"Mcp-Session-Id": RAW})
         httpx.get(f"{server.base}/{RAW}?q={RAW}")
         log = server.log
-    assert "agala.http" in log
+    loud = {entry["logger"].partition(".")[0] for entry in entries(log)}
+    assert loud >= {"agala", "fastmcp", "mcp"}
+    assert "Invalid arguments for tool …" in log
     for secret in (RAW, "raw-conversation", WORDS, WORDS[:8], WORDS[:3].encode().hex()):
         assert secret not in log
         assert json.dumps(secret)[1:-1] not in log
+
+
+_LOUD = """
+import logging, sys
+if sys.argv[0] == "-m":
+    import fastmcp
+    from app.telemetry.logs import log_to_stderr
+    log_to_stderr("DEBUG", "json")
+    for name in (None, "mcp", "fastmcp", "asyncio"):
+        logging.getLogger(name).setLevel("DEBUG")
+"""
 
 
 def test_a_bug_leaves_its_type_and_place_but_not_what_it_says() -> None:
