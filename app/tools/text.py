@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.carts.priced import CartHistory, CartView, PricedLine, QuantityChange
+from app.checkout.offered import Checkout, CheckoutChange, StoreCheckout
 from app.messages import say
 from app.sessions.session import Recognition
 from app.tools.found import Change, FoundProduct, ProductDetails, SearchedProduct, SearchResult, StoreSummary
@@ -102,6 +103,40 @@ def _handle(view: CartView, recognition: Recognition, locale: str) -> list[str]:
     else:
         return handle
     return [*handle, say(locale, advice, cart_id=view.cart_id)]
+
+
+def checkout_text(result: Checkout, view: CartView, locale: str) -> str:
+    """What changed, then a link a store with what it comes to, or the order in words."""
+    lines = [_changed_since(change, locale) for change in result.changes]
+    if not view.lines:
+        lines.append(say(locale, "The cart is empty."))
+    elif not result.stores:
+        lines.append(say(locale, "Nothing in the cart can be bought just now."))
+    for store in result.stores:
+        lines += _at_store(store, locale)
+    return "\n".join(lines)
+
+
+def _changed_since(change: CheckoutChange, locale: str) -> str:
+    if change.now is None or change.before is None:
+        return say(locale, "{product} isn't available now and isn't in the order.", product=change.name)
+    return say(
+        locale,
+        "The price of {product} changed: it was {before}, now it is {now}.",
+        product=change.name,
+        before=change.before.text,
+        now=change.now.text,
+    )
+
+
+def _at_store(store: StoreCheckout, locale: str) -> list[str]:
+    amount = " + ".join(total.text for total in store.totals)
+    lines = [say(locale, "{store}: {amount} before delivery.", store=store.name, amount=amount)]
+    lines += [store.note] if store.note else []
+    if store.url:
+        return [*lines, f"{store.label}:", store.url]
+    each = [text for line in store.lines if line.url for text in (f"{line.name}:", line.url)]
+    return [*lines, *(each or [store.order])]
 
 
 def found_text(result: SearchResult, locale: str) -> str:
