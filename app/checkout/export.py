@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from app.carts.priced import Amount, CartView
-from app.messages import say
+from app.messages import Sentence, say
 from app.money import minor_digits
 
 Format = Literal["text", "csv"]
@@ -30,7 +30,7 @@ class CartExport(BaseModel):
     media_type: str
     file_name: str
     content: Annotated[
-        str,
+        Sentence,
         Field(
             description="Plain text; or CSV (RFC 4180, UTF-8, begins with U+FEFF so that Excel reads every "
             "language) with a row of headings."
@@ -62,11 +62,12 @@ def as_text(view: CartView, locale: str) -> str:
             else "{quantity} × {name}: not available now, not in the total",
             quantity=line.quantity,
             name=line.name,
-            subtotal=line.subtotal.text,
+            subtotal=line.subtotal.written,
         )
         for line in view.lines
     ]
-    return "\n".join([*lines, *(say(locale, "Total: {amount}", amount=total.text) for total in view.totals)])
+    lines += [say(locale, "Total: {amount}", amount=total.written) for total in view.totals]
+    return "\n".join(lines)
 
 
 def as_csv(view: CartView, locale: str) -> str:

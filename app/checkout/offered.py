@@ -13,7 +13,7 @@ from app.catalog.catalog import Catalog
 from app.checkout.link import cart_address, line_address, message_address, shop_id
 from app.checkout.way import Way
 from app.checkout.ways import Ways
-from app.messages import say
+from app.messages import Code, Price, Sentence, plain, say
 
 
 class CheckoutLine(BaseModel):
@@ -46,8 +46,8 @@ class StoreCheckout(BaseModel):
         ),
     ]
     url: Annotated[str | None, Field(description="Give it to the shopper whole and unchanged.")] = None
-    label: Annotated[str, Field(description="What a button that opens url says.")]
-    note: Annotated[str | None, Field(description="What the shopper should know; show it.")] = None
+    label: Annotated[Sentence, Field(description="What a button that opens url says.")]
+    note: Annotated[Sentence | None, Field(description="What the shopper should know; show it.")] = None
     lines: list[CheckoutLine]
     totals: Annotated[
         list[Amount], Field(description="One per currency, before delivery and discounts; of all lines.")
@@ -110,8 +110,9 @@ def _at(
 ) -> StoreCheckout:
     name = next((one.name for one in catalog.stores if one.id == store), store)
     totals = [one.subtotal for one in view.subtotals if one.store == store]
-    order = _order(name, lines, totals, catalog.locale_of(store))
-    base = StoreCheckout(
+    theirs = catalog.locale_of(store)
+    order = _order(name, lines, totals, theirs)
+    offered = StoreCheckout(
         store=store,
         name=name,
         how="list",
@@ -122,10 +123,22 @@ def _at(
     )
     if way is None:
         note = say(locale, "{store} has not set up a link: order there with this list.", store=name)
-        return base.model_copy(update={"note": note})
+        return offered.model_copy(update={"note": note})
     if way.is_message:
-        return base.model_copy(update=_message(way, lines, name, order, catalog.locale_of(store), locale))
-    return base.model_copy(update=_cart(way, lines, name, locale))
+        return offered.model_copy(update=_message(way, lines, name, order, theirs, locale))
+    linked = _each(way, lines) if way.one_by_one else _together(way, lines)
+    if linked is None:
+        note = say(locale, "This order is too long for a link: order at {store} with this list.", store=name)
+        return offered.model_copy(update={"note": note})
+    address, shown = linked
+    return offered.model_copy(
+        update={
+            "how": "cart" if any(line.in_link for line in shown) else "list",
+            "url": address,
+            "lines": shown,
+            "note": _left_out(shown, name, locale),
+        }
+    )
 
 
 def _line(line: PricedLine) -> CheckoutLine:
@@ -138,80 +151,85 @@ def _line(line: PricedLine) -> CheckoutLine:
     )
 
 
-def _cart(way: Way, lines: Sequence[PricedLine], name: str, locale: str) -> dict[str, object]:
-    ids = {line.product_id: shop_id(way, line) for line in lines}
-    known = [(own, line.quantity) for line in lines if (own := ids[line.product_id]) is not None]
+def _together(way: Way, lines: Sequence[PricedLine]) -> tuple[str | None, list[CheckoutLine]] | None:
+    """One address for all lines that the shop's cart can be given; None if it would be too long."""
+    ids = [shop_id(way, line) for line in lines]
+    known = [(own, line.quantity) for own, line in zip(ids, lines, strict=True) if own is not None]
+    shown = [
+        _line(line).model_copy(update={"in_link": own is not None})
+        for own, line in zip(ids, lines, strict=True)
+    ]
+    if not known:
+        return None, shown
+    address = cart_address(way, known)
+    return None if address is None else (address, shown)
+
+
+def _each(way: Way, lines: Sequence[PricedLine]) -> tuple[str | None, list[CheckoutLine]] | None:
+    """An address for each line; a single line's is the whole order's."""
     shown = []
     for line in lines:
-        own = ids[line.product_id]
-        url = line_address(way, own, line.quantity) if own is not None and way.one_by_one else None
-        linked = own is not None and (url is not None or not way.one_by_one)
-        shown.append(_line(line).model_copy(update={"url": url, "in_link": linked}))
-    if way.one_by_one:
-        # One line's address is the whole order's.
-        address = shown[0].url if len(shown) == 1 else None
-        any_linked = any(line.url for line in shown)
-        note = (
-            say(locale, "{store} takes one product at a time: each line has its own link.", store=name)
-            if any_linked and len(shown) > 1
-            else None
-        )
-    else:
-        address = cart_address(way, known) if known else None
-        any_linked = address is not None
-        note = None
-    if not any_linked:
-        shown = [line.model_copy(update={"in_link": False}) for line in shown]
-        note = (
-            say(locale, "This order is too long for a link: order at {store} with this list.", store=name)
-            if known
-            else say(locale, "{store}'s cart can't be filled by a link with these products: order there with "
-                     "this list.", store=name)
-        )  # fmt: skip
-    elif missing := [line.name for line in shown if not line.in_link]:
-        note = say(
-            locale, "Not in the link, so add these at {store} by hand: {products}", store=name,
-            products=", ".join(missing),
-        )  # fmt: skip
-    return {"how": "cart" if any_linked else "list", "url": address, "lines": shown, "note": note}
+        own = shop_id(way, line)
+        address = line_address(way, own, line.quantity) if own is not None else None
+        shown.append(_line(line).model_copy(update={"url": address, "in_link": address is not None}))
+    return shown[0].url if len(shown) == 1 else None, shown
+
+
+def _left_out(shown: Sequence[CheckoutLine], name: str, locale: str) -> str | None:
+    missing = [line.name for line in shown if not line.in_link]
+    if len(missing) == len(shown):
+        note = "{store}'s cart can't be filled by a link with these products: order there with this list."
+        return say(locale, note, store=name)
+    if missing:
+        note = "Not in the link, so add these at {store} by hand: {products}"
+        return say(locale, note, store=name, products=missing)
+    if len(shown) > 1 and all(line.url for line in shown):
+        note = "{store} takes one product at a time: each line has its own link."
+        return say(locale, note, store=name)
+    return None
 
 
 def _message(
-    way: Way, lines: Sequence[PricedLine], name: str, order: str, shop_locale: str, locale: str
+    way: Way, lines: Sequence[PricedLine], name: str, order: str, theirs: str, locale: str
 ) -> dict[str, object]:
-    subject = say(shop_locale, "Order from {store}", store=name)
-    brief = "\n".join([subject, *(f"{line.quantity} × {_own_id(line)}" for line in lines)])
-    for text, note in (
-        (order, None),
-        (brief, say(locale, "The order is long, so the message has product numbers instead of names.")),
-    ):
-        address = message_address(way, text, subject)
-        if address is not None:
-            how = way.kind if way.kind in {"whatsapp", "email"} else "message"
-            return {"how": how, "url": address, "note": note}
-    note = say(locale, "This order is too long for a link: send {store} this list.", store=name)
-    return {"how": "list", "note": note}
+    subject = plain(say(theirs, "Order from {store}", store=name))
+    address = message_address(way, order, subject)
+    note = None
+    if address is None:
+        numbers = "\n".join([subject, *(f"{line.quantity} × {_own_id(line)}" for line in lines)])
+        address = message_address(way, numbers, subject)
+        note = say(locale, "The order is long, so the message has product numbers instead of names.")
+    if address is None:
+        note = say(locale, "This order is too long for a link: send {store} this list.", store=name)
+        return {"how": "list", "note": note}
+    if way.kind == "whatsapp":
+        label = say(locale, "Send the order to {store} on WhatsApp", store=name)
+    elif way.kind == "email":
+        label = say(locale, "Send the order to {store} by e-mail", store=name)
+    else:
+        label = say(locale, "Send the order to {store}", store=name)
+    how = way.kind if way.kind in {"whatsapp", "email"} else "message"
+    return {"how": how, "url": address, "note": note, "label": label}
 
 
 def _order(name: str, lines: Sequence[PricedLine], totals: Sequence[Amount], locale: str) -> str:
     """In the shop's own language: the shop reads it."""
-    return "\n".join(
-        [
-            say(locale, "Order from {store}", store=name),
-            *(
-                say(
-                    locale,
-                    "{quantity} × {name} [{product_id}] = {subtotal}",
-                    quantity=line.quantity,
-                    name=line.name,
-                    product_id=_own_id(line),
-                    subtotal=line.subtotal.text,
-                )
-                for line in lines
-            ),
-            *(say(locale, "Total: {amount}", amount=total.text) for total in totals),
-        ]
-    )
+    said = [
+        say(locale, "Order from {store}", store=name),
+        *(
+            say(
+                locale,
+                "{quantity} × {name} [{product_id}] = {subtotal}",
+                quantity=line.quantity,
+                name=line.name,
+                product_id=Code(_own_id(line)),
+                subtotal=Price(line.subtotal.money.text(locale)),
+            )
+            for line in lines
+        ),
+        *(say(locale, "Total: {amount}", amount=Price(total.money.text(locale))) for total in totals),
+    ]
+    return plain("\n".join(said))
 
 
 def _own_id(line: PricedLine) -> str:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.checkout.export import CartExport, Format, export
 from app.checkout.offered import Checkout, checkout
+from app.language import locale_of
 from app.sessions.middleware import session_of
 from app.shop import mcp, shop_of
 from app.tools.answer import READS, answer, output_schema
@@ -26,8 +27,9 @@ async def checkout_link(ctx: Context, cart_id: CartIdArgument = None) -> ToolRes
     session = await session_of(ctx)
     shop = shop_of(ctx)
     view = await shop.carts.view(session)
-    result = checkout(view, shop.ways, shop.catalog, shop.catalog.locale)
-    return answer(checkout_text(result, view, shop.catalog.locale), result)
+    locale = locale_of(ctx)
+    result = checkout(view, shop.ways, shop.catalog, locale)
+    return answer(checkout_text(result, view, locale), result)
 
 
 @mcp.tool(title="Export the cart", annotations=READS, output_schema=output_schema(CartExport))
@@ -40,6 +42,5 @@ async def export_cart(
 ) -> ToolResult:
     """Give the list of this conversation's cart as plain text or CSV, to keep or to send. Changes nothing."""
     session = await session_of(ctx)
-    shop = shop_of(ctx)
-    result = export(await shop.carts.view(session), format, shop.catalog.locale)
+    result = export(await shop_of(ctx).carts.view(session), format, locale_of(ctx))
     return answer(result.content.removeprefix("\ufeff"), result)
