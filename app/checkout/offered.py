@@ -110,8 +110,9 @@ def _at(
 ) -> StoreCheckout:
     name = next((one.name for one in catalog.stores if one.id == store), store)
     totals = [one.subtotal for one in view.subtotals if one.store == store]
+    # In the shop's own language if the shop will read it.
     theirs = catalog.locale_of(store)
-    order = _order(name, lines, totals, theirs)
+    order = _order(name, lines, totals, theirs if way is not None and way.is_message else locale)
     offered = StoreCheckout(
         store=store,
         name=name,
@@ -213,7 +214,6 @@ def _message(
 
 
 def _order(name: str, lines: Sequence[PricedLine], totals: Sequence[Amount], locale: str) -> str:
-    """In the shop's own language: the shop reads it."""
     said = [
         say(locale, "Order from {store}", store=name),
         *(

@@ -23,8 +23,8 @@ def _without_marks(value: object) -> object:
 
 _Id = Annotated[
     str,
-    BeforeValidator(_without_marks),
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    BeforeValidator(_without_marks),
 ]
 
 ProductId = Annotated[_Id, Field(description="As search_products gave it, for example agala-organic:1001.")]
