@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from app.carts.priced import Amount, CartView
-from app.messages import Sentence, say
+from app.messages import Sentence, plain, say
 from app.money import minor_digits
 
 Format = Literal["text", "csv"]
@@ -103,7 +103,7 @@ def as_csv(view: CartView, locale: str) -> str:
 
 
 def _cell(text: str) -> str:
-    text = " ".join(text.split())
+    text = " ".join(plain(text).split())
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
