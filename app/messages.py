@@ -168,7 +168,7 @@ class _Words:
     def _written(self, value: Any) -> str:
         kind = type(value)
         if kind is str:
-            return self._isolated(value)
+            return _isolated(value, self._rtl)
         if kind is Code:
             return str(value)
         if kind is Price:
@@ -184,16 +184,17 @@ class _Words:
             return _time(value, self._locale)
         return ", ".join(map(self._written, value))
 
-    def _isolated(self, text: str) -> str:
-        other = _LEFT_TO_RIGHT if self._rtl else _RIGHT_TO_LEFT
-        if (not self._rtl and text.isascii()) or not other.search(text):
-            return text
-        return f"{_FSI}{text.translate(_NO_MARKS)}{_PDI}"
-
 
 @lru_cache(maxsize=256)
 def _words(locale: str) -> _Words:
     return _Words(locale)
+
+
+@lru_cache(maxsize=4096)
+def _isolated(text: str, rtl: bool) -> str:
+    """Somebody's words in a sentence of this direction."""
+    other = _LEFT_TO_RIGHT if rtl else _RIGHT_TO_LEFT
+    return f"{_FSI}{plain(text)}{_PDI}" if other.search(text) else text
 
 
 @lru_cache(maxsize=4096)

@@ -31,8 +31,8 @@ DEBUG_TAG: Final = "debug"
 INSTRUCTIONS: Final = """\
 Search a shop's products and keep a shopping cart for this conversation. Find products with search_products, \
 then use the product_id it gives in add_to_cart. Every answer shows the whole cart. If an answer says to \
-pass its cart_id, do so on every later call. Prices and names come \
-from the shop: never make one up."""
+pass its cart_id, do so on every later call. When the shopper is done, checkout_link gives the way to the \
+shop. Prices and names come from the shop: never make one up."""
 
 
 @dataclass(frozen=True, slots=True)

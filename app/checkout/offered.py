@@ -52,7 +52,7 @@ class StoreCheckout(BaseModel):
     totals: Annotated[
         list[Amount], Field(description="One per currency, before delivery and discounts; of all lines.")
     ]
-    order: Annotated[str, Field(description="The order in plain words, to copy.")]
+    order: Annotated[Sentence, Field(description="The order in plain words, to copy.")]
 
 
 class CheckoutChange(BaseModel):
@@ -194,7 +194,7 @@ def _message(
     way: Way, lines: Sequence[PricedLine], name: str, order: str, theirs: str, locale: str
 ) -> dict[str, object]:
     subject = plain(say(theirs, "Order from {store}", store=name))
-    address = message_address(way, order, subject)
+    address = message_address(way, plain(order), subject)
     note = None
     if address is None:
         numbers = "\n".join([subject, *(f"{line.quantity} × {_own_id(line)}" for line in lines)])
@@ -229,7 +229,7 @@ def _order(name: str, lines: Sequence[PricedLine], totals: Sequence[Amount], loc
         ),
         *(say(locale, "Total: {amount}", amount=Price(total.money.text(locale))) for total in totals),
     ]
-    return plain("\n".join(said))
+    return "\n".join(said)
 
 
 def _own_id(line: PricedLine) -> str:

@@ -78,7 +78,7 @@ def _text(report: SessionReport, locale: str) -> str:
     return "\n".join(
         [
             say(locale, "🔍 Session Debug Information"),
-            say(locale, "Current Session ID: {session_id}", session_id=report.session_id or none),
+            say(locale, "Current Session ID: {session_id}", session_id=Code(report.session_id or none)),
             say(locale, "Recognised by: {source}", source=report.recognised_by),
             say(locale, "Total Active Sessions: {number}", number=report.total_active_sessions),
             say(locale, "Items in Your Cart: {number}", number=report.items_in_cart),
