@@ -1,13 +1,12 @@
 """In which language a caller wants its answer: what its host or its HTTP client says, else the store's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from babel import Locale, UnknownLocaleError
 from fastmcp import Context
 from fastmcp.server.dependencies import get_http_request
-from starlette.requests import Request
 
 from app.messages import language_of
 
@@ -27,26 +26,29 @@ def locale_of(ctx: Context) -> str:
 
 def asked_of(ctx: Context) -> str | None:
     """The locale that this call asks for, if there are words in its language."""
-    try:
-        request: Request | None = get_http_request()
-    except RuntimeError:  # not over HTTP
-        request = None
     context = ctx.request_context
     meta = context.meta if context else None
-    accepted = request.headers.get(_HEADER) if request is not None else None
-    return asked_locale(meta if isinstance(meta, Mapping) else {}, accepted)
+    return asked_locale(meta if isinstance(meta, Mapping) else {}, _accepted)
 
 
-def asked_locale(meta: Mapping[str, Any], accepted: str | None) -> str | None:
+def asked_locale(meta: Mapping[str, Any], accepted: Callable[[], str | None]) -> str | None:
     """The first locale asked for that there are words for, as Babel writes it (`he_IL`); None if none is.
 
-    `_meta["openai/locale"]` comes before Accept-Language (RFC 9110: by quality, then by order). What can't be
-    read is passed over.
+    `_meta["openai/locale"]` comes before Accept-Language (RFC 9110: by quality, then by order); `accepted`
+    reads that only if it counts. What can't be read is passed over.
     """
     tag = meta.get(META)
     if isinstance(tag, str) and (locale := _known(tag[:_MOST_IN_TAG])) is not None:
         return locale
-    return _preferred(accepted[:_MOST_CHARACTERS]) if accepted else None
+    header = accepted()
+    return _preferred(header[:_MOST_CHARACTERS]) if header else None
+
+
+def _accepted() -> str | None:
+    try:
+        return get_http_request().headers.get(_HEADER)
+    except RuntimeError:  # not over HTTP
+        return None
 
 
 @lru_cache(maxsize=512)

@@ -7,7 +7,6 @@ from fastmcp.tools import ToolResult
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from app.carts.priced import CartHistory, CartView, ChangedCart, ChangedLine
-from app.language import locale_of
 from app.messages import plain
 from app.sessions.middleware import session_of
 from app.sessions.session import Session
@@ -142,7 +141,7 @@ async def view_cart(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
     """
     session = await session_of(ctx)
     view = await shop_of(ctx).carts.view(session)
-    return answer(cart_text(view, session.recognition, locale_of(ctx)), view)
+    return answer(cart_text(view, session.recognition, _locale(ctx, session)), view)
 
 
 @mcp.tool(
@@ -166,7 +165,7 @@ async def cart_history(ctx: Context, cart_id: CartIdArgument = None) -> ToolResu
     """
     session = await session_of(ctx)
     past = await shop_of(ctx).carts.history(session)
-    return answer(history_text(past, locale_of(ctx)), past)
+    return answer(history_text(past, _locale(ctx, session)), past)
 
 
 @mcp.tool(
@@ -210,7 +209,11 @@ def _changed(ctx: Context, session: Session, changed: ChangedLine | ChangedCart)
         [changed.change] if isinstance(changed, ChangedLine) else changed.changes,
         changed,
         session.recognition,
-        locale_of(ctx),
+        _locale(ctx, session),
         repeated=changed.already_applied,
     )
     return answer(text, changed)
+
+
+def _locale(ctx: Context, session: Session) -> str:
+    return session.locale or shop_of(ctx).catalog.locale
