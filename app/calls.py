@@ -1,12 +1,15 @@
 """CallMiddleware: every tool call is told of once (app/telemetry), and every failure is said in words."""
 
 import mcp_types
-from fastmcp.exceptions import DisabledError, NotFoundError, ValidationError
+from fastmcp import Context
+from fastmcp.exceptions import DisabledError, NotFoundError, ToolError, ValidationError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
-from pydantic import ValidationError as PydanticValidationError
 
-from app.errors import InvalidArguments, ShopError
+from app.arguments import in_words
+from app.errors import InvalidArguments, ServerFault, ShopError
+from app.language import locale_of
+from app.messages import SOURCE
 from app.telemetry.calls import Call
 
 
@@ -18,17 +21,21 @@ class CallMiddleware(Middleware):
         context: MiddlewareContext[mcp_types.CallToolRequestParams],
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
-        async with Call(context.fastmcp_context, context.message.name) as call:
+        ctx = context.fastmcp_context
+        async with Call(ctx, context.message.name) as call:
             try:
                 result = await call_next(context)
                 call.outcome = "ok"
                 call.begun = (result.structured_content or {}).get("cart_id")
             except ShopError as error:
                 call.outcome = error.code
-                return _refusal(error)
+                return _refusal(error, ctx)
+            except ToolError:
+                # What FastMCP makes of a bug; its traceback is in the log already.
+                return _refusal(ServerFault(), ctx)
             except ValidationError as error:
                 call.outcome = InvalidArguments.__name__
-                return _refusal(_in_words(call.tool, error))
+                return _refusal(in_words(call.tool, error), ctx)
             except (NotFoundError, DisabledError):
                 # The name is whatever the caller wrote: not for the log.
                 call.tool, call.outcome = "?", "UnknownTool"
@@ -36,27 +43,11 @@ class CallMiddleware(Middleware):
         return result
 
 
-def _refusal(error: ShopError) -> ToolResult:
-    """An error as a result: words for the model, a stable code for programs."""
+def _refusal(error: ShopError, context: Context | None) -> ToolResult:
+    """An error as a result: words for the model in the caller's language, a stable code for programs."""
+    locale = locale_of(context) if context else SOURCE
     return ToolResult(
-        content=str(error),
-        structured_content={"error": {"code": error.code, "message": str(error), **error.details}},
+        content=error.said(locale),
+        structured_content={"error": error.published(locale)},
         is_error=True,
-    )
-
-
-def _in_words(tool: str, error: ValidationError) -> InvalidArguments:
-    cause = error.__cause__
-    problems = (
-        [
-            f"{'.'.join(str(step) for step in problem['loc']) or 'arguments'}: {problem['msg']}"
-            for problem in cause.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        if isinstance(cause, PydanticValidationError)
-        else []
-    )
-    return InvalidArguments(
-        f"The arguments don't fit {tool}, so nothing was done. {'; '.join(problems)}. Correct them and call "
-        "again.",
-        problems=problems,
     )
