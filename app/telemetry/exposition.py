@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
-from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,9 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import InvalidSetting
 from app.telemetry.metrics import Metrics
 from app.telemetry.telemetry import telemetry_now
-
-SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The folder where processes that serve together count; prometheus_client looks for it at its import."""
+from app.telemetry.together import SHARED
 
 
 class Scrape:
