@@ -2,7 +2,7 @@
 
 FastMCP asks every provider for the tool on every call, checks it for transforms, visibility and sign-in,
 opens spans that nobody collects and resolves dependencies. Here the tools are known from the start, and all
-that they are given is a `Context` (docs/decisions/0009).
+that they are given is a `Context` (docs/decisions/0010).
 """
 
 import functools
