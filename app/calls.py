@@ -1,19 +1,24 @@
 """CallMiddleware: every tool call is told of once (app/telemetry), and every failure is said in words."""
 
+import logging
+
 import mcp_types
 from fastmcp import Context
-from fastmcp.exceptions import DisabledError, NotFoundError, ToolError, ValidationError
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.exceptions import DisabledError, NotFoundError, ValidationError
+from fastmcp.server.middleware import CallNext, MiddlewareContext
 from fastmcp.tools import ToolResult
 
 from app.arguments import in_words
+from app.dispatch import CallHook
 from app.errors import InvalidArguments, ServerFault, ShopError
 from app.language import locale_of
 from app.messages import SOURCE
 from app.telemetry.calls import Call
 
+log = logging.getLogger("agala.calls")
 
-class CallMiddleware(Middleware):
+
+class CallMiddleware(CallHook):
     """The outermost: sees what the call came to."""
 
     async def on_call_tool(
@@ -22,7 +27,7 @@ class CallMiddleware(Middleware):
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         ctx = context.fastmcp_context
-        async with Call(ctx, context.message.name) as call:
+        with Call(ctx, context.message.name) as call:
             try:
                 result = await call_next(context)
                 call.outcome = "ok"
@@ -30,9 +35,6 @@ class CallMiddleware(Middleware):
             except ShopError as error:
                 call.outcome = error.code
                 return _refusal(error, ctx)
-            except ToolError:
-                # What FastMCP makes of a bug; its traceback is in the log already.
-                return _refusal(ServerFault(), ctx)
             except ValidationError as error:
                 call.outcome = InvalidArguments.__name__
                 return _refusal(in_words(call.tool, error), ctx)
@@ -40,6 +42,9 @@ class CallMiddleware(Middleware):
                 # The name is whatever the caller wrote: not for the log.
                 call.tool, call.outcome = "?", "UnknownTool"
                 raise
+            except Exception:  # a bug: its traceback is for the log, and nothing of it for the caller
+                log.exception("%s failed", call.tool)
+                return _refusal(ServerFault(), ctx)
         return result
 
 

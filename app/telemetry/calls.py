@@ -24,7 +24,7 @@ _MODERN: Final = MODERN_PROTOCOL_VERSIONS[-1]
 
 
 class Call:
-    """Around a tool call: `async with Call(ctx, tool) as call`. Say what it came to in `outcome`.
+    """Around a tool call: `with Call(ctx, tool) as call`. Say what it came to in `outcome`.
 
     `tool` and `outcome` must be of a known few. `begun` is the cart that the call answered with: a session
     without one may have got it just now.
@@ -38,7 +38,7 @@ class Call:
         self._spans = contextlib.ExitStack()
         self._span: Any = None
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         traces = telemetry_now().traces
         traceparent = self._traceparent()
         request = current_request()
@@ -49,11 +49,11 @@ class Call:
         self._began = time.perf_counter()
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         seconds = time.perf_counter() - self._began
-        session = await resolved(self._ctx) if self._ctx else None
+        session = resolved()
         source, digest = "refused", "-"
         if isinstance(session, Session):
             source = session.source
