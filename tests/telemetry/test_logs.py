@@ -121,7 +121,8 @@ def test_no_line_of_any_library_has_a_raw_id_or_a_shopper_s_words(
         log = server.log
     loud = {entry["logger"].partition(".")[0] for entry in entries(log)}
     assert loud >= {"agala", "fastmcp", "mcp"}
-    assert "Invalid arguments for tool …" in log
+    # Lines with a value left out, and lines that are nothing but their place.
+    assert any("…" in entry["message"] or entry["message"].startswith("[") for entry in entries(log))
     for secret in (RAW, "raw-conversation", WORDS, WORDS[:8], WORDS[:3].encode().hex()):
         assert secret not in log
         assert json.dumps(secret)[1:-1] not in log
