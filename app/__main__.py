@@ -137,6 +137,26 @@ def check(
 
 
 @cli.command
+def doctor(url: str | None = None, *, json: _Flag = False) -> None:
+    """Look whether this deployment is fit for production, and say what to do where it isn't.
+
+    Reads the settings as `agala serve` would, the data folder, the carts, the catalogue; changes nothing.
+    Exit code 0 if all is well, 1 if the worst is a warning (⚠️), 2 if something must be mended (❌).
+
+    Parameters
+    ----------
+    url:
+        The server's address as clients know it, for example https://shop.example/mcp: its certificate,
+        redirects and both eras of MCP are looked at too.
+    json:
+        One JSON object instead, for programs.
+    """
+    from app.doctor.doctor import doctor as run  # noqa: PLC0415
+
+    sys.exit(run(url, as_json=json))
+
+
+@cli.command
 def backup(file: Path) -> None:
     """Copy all carts into a file, also while the server runs.
 

@@ -1,7 +1,6 @@
-"""CallMiddleware: every tool call leaves one line in the log, and every failure is said in words."""
+"""CallMiddleware: every tool call is told of once (app/telemetry), and every failure is said in words."""
 
 import logging
-import time
 
 import mcp_types
 from fastmcp import Context
@@ -10,13 +9,11 @@ from fastmcp.server.middleware import CallNext, MiddlewareContext
 from fastmcp.tools import ToolResult
 
 from app.arguments import in_words
-from app.carts.handle import CartId, fingerprint
 from app.dispatch import CallHook
 from app.errors import InvalidArguments, ServerFault, ShopError
 from app.language import locale_of
 from app.messages import SOURCE
-from app.sessions.middleware import resolved
-from app.sessions.session import Session
+from app.telemetry.calls import Call
 
 log = logging.getLogger("agala.calls")
 
@@ -29,46 +26,26 @@ class CallMiddleware(CallHook):
         context: MiddlewareContext[mcp_types.CallToolRequestParams],
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
-        began = time.perf_counter()
-        outcome, begun = "failed", None
-        tool = context.message.name
-        try:
-            result = await call_next(context)
-            outcome = "ok"
-            begun = (result.structured_content or {}).get("cart_id")
-        except ShopError as error:
-            outcome = error.code
-            return _refusal(error, context.fastmcp_context)
-        except ValidationError as error:
-            outcome = InvalidArguments.__name__
-            return _refusal(in_words(tool, error), context.fastmcp_context)
-        except (NotFoundError, DisabledError):
-            # The name is whatever the caller wrote: not for the log.
-            tool, outcome = "?", "UnknownTool"
-            raise
-        except Exception:  # a bug: its traceback is for the log, and nothing of it for the caller
-            log.exception("%s failed", tool)
-            return _refusal(ServerFault(), context.fastmcp_context)
-        finally:
-            _log(tool, outcome, 1000 * (time.perf_counter() - began), begun)
+        ctx = context.fastmcp_context
+        with Call(ctx, context.message.name) as call:
+            try:
+                result = await call_next(context)
+                call.outcome = "ok"
+                call.begun = (result.structured_content or {}).get("cart_id")
+            except ShopError as error:
+                call.outcome = error.code
+                return _refusal(error, ctx)
+            except ValidationError as error:
+                call.outcome = InvalidArguments.__name__
+                return _refusal(in_words(call.tool, error), ctx)
+            except (NotFoundError, DisabledError):
+                # The name is whatever the caller wrote: not for the log.
+                call.tool, call.outcome = "?", "UnknownTool"
+                raise
+            except Exception:  # a bug: its traceback is for the log, and nothing of it for the caller
+                log.exception("%s failed", call.tool)
+                return _refusal(ServerFault(), ctx)
         return result
-
-
-def _log(
-    tool: str,
-    outcome: str,
-    milliseconds: float,
-    begun: CartId | None,
-) -> None:
-    """`begun` is the cart that the call answered with: a session without one may have got it just now."""
-    session = resolved()
-    source, digest = "refused", "-"
-    if isinstance(session, Session):
-        source = session.source
-        digest = fingerprint(session.key(begun)) if begun else session.digest
-    log.info(
-        "tool=%s recognised=%r session=%s outcome=%s ms=%.1f", tool, source, digest, outcome, milliseconds
-    )
 
 
 def _refusal(error: ShopError, context: Context | None) -> ToolResult:

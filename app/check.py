@@ -64,7 +64,7 @@ class _Steps:
 async def _check_era(url: str, era: Era, conversations: int) -> tuple[int, int]:
     print(f"\nMCP {era} at {url}")
     steps = _Steps()
-    client = _Client(url, era)
+    client = Client(url, era)
     products: list[str] = []
 
     async def finds_products() -> str | None:
@@ -88,7 +88,7 @@ async def _check_era(url: str, era: Era, conversations: int) -> tuple[int, int]:
     return steps.held, steps.steps
 
 
-async def _alice_and_bob(client: "_Client", steps: _Steps, products: Sequence[str]) -> None:
+async def _alice_and_bob(client: "Client", steps: _Steps, products: Sequence[str]) -> None:
     hers = {products[0]: 2, products[1]: 1}
     his = {products[2]: 3}
 
@@ -127,7 +127,7 @@ async def _alice_and_bob(client: "_Client", steps: _Steps, products: Sequence[st
     await steps.step("a call without any id shows nothing of A's or B's cart", nothing_leaks)
 
 
-async def _crossing(client: "_Client", conversations: int, products: Sequence[str]) -> str | None:
+async def _crossing(client: "Client", conversations: int, products: Sequence[str]) -> str | None:
     """Every conversation adds to its own cart while all others do, in an order shuffled over all of them."""
     names = [f"test-session-crossing-{number}" for number in range(conversations)]
     adds = [
@@ -155,7 +155,7 @@ async def _crossing(client: "_Client", conversations: int, products: Sequence[st
     return f"{len(wrong)} carts are wrong; {wrong[0]} has {got} instead of {dict(expected[wrong[0]])}"
 
 
-class _Client:
+class Client:
     """Calls tools of one era, each over a connection and a transport session of its own."""
 
     def __init__(self, url: str, era: Era) -> None:

@@ -18,7 +18,6 @@ from fastmcp.exceptions import ValidationError
 from fastmcp.server.dependencies import get_context
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import FunctionTool, Tool, ToolResult
-from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
 from pydantic import TypeAdapter
 from pydantic import ValidationError as PydanticValidationError
 
@@ -96,6 +95,9 @@ def answer_schemas(server: FastMCP, tools: Sequence[Tool]) -> None:
 
 
 def hush_spans() -> None:
-    """Have FastMCP hand trace contexts on without spans of its own, unless somebody collects them."""
-    if isinstance(get_tracer_provider(), ProxyTracerProvider):
-        fastmcp.settings.telemetry_mode = "propagation_only"
+    """Have FastMCP open no spans of its own, also where somebody collects them.
+
+    They carry raw session ids, names that callers made up and what exceptions say; those of
+    app/telemetry/traces.py say the same without.
+    """
+    fastmcp.settings.telemetry_mode = "off"

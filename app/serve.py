@@ -13,6 +13,7 @@ from app.errors import InvalidSetting
 from app.progress import shown_on_terminal
 from app.settings import Settings, current_settings
 from app.shop import Shop, open_shop
+from app.telemetry.together import count_together
 
 _GRACE_SECONDS = 10
 
@@ -23,6 +24,7 @@ def serve() -> None:
     Raises `InvalidSetting` or `ImportFailed` before anything is served.
     """
     settings = current_settings()
+    count_together(settings)
     from app.server import app  # noqa: PLC0415 - imported late: a bad setting has been told by then
 
     listener = _listen(settings)
@@ -30,6 +32,7 @@ def serve() -> None:
         app,
         access_log=False,
         log_level="warning",
+        log_config=None,  # its lines are written with ours, by app/telemetry/logs.py
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

@@ -22,6 +22,7 @@ from app.errors import StoreUnavailable
 from app.sessions.hosts import SESSION_HEADER
 from app.settings import Settings, current_settings
 from app.shop import mcp, open_now
+from app.telemetry.requests import REQUEST_ID, Requests
 from app.tools import cart, checkout, debug, search
 
 __all__ = ["app", "cart", "checkout", "create_app", "debug", "mcp", "search"]
@@ -30,7 +31,7 @@ MCP_PATH: Final = "/mcp"
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The ASGI application: /mcp for clients, /healthz and /readyz for whoever runs it."""
+    """The ASGI application: /mcp for clients, /healthz, /readyz and metrics for whoever runs it."""
     mcp_app = mcp.http_app(
         path=MCP_PATH,
         stateless_http=True,
@@ -45,16 +46,22 @@ def create_app(settings: Settings) -> Starlette:
         async with mcp_app.lifespan(mcp_app):
             yield
 
+    # Outside of the Host check: orchestrators ask by address.
+    watching = [Route("/healthz", _healthz), Route("/readyz", _readyz), *_metrics(settings)]
+    quiet = {route.path for route in watching}
     return Starlette(
-        routes=[
-            # Outside of the Host check: orchestrators ask by address.
-            Route("/healthz", _healthz),
-            Route("/readyz", _readyz),
-            Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes)),
-        ],
-        middleware=_cors(settings),
+        routes=[*watching, Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes))],
+        middleware=[Middleware(Requests, quiet=quiet), *_cors(settings)],
         lifespan=lifespan,
     )
+
+
+def _metrics(settings: Settings) -> list[Route]:
+    if settings.metrics_path is None:
+        return []
+    from app.telemetry.exposition import Scrape  # noqa: PLC0415 - only who wants metrics waits for its import
+
+    return [Route(settings.metrics_path, Scrape())]
 
 
 def _cors(settings: Settings) -> list[Middleware]:
@@ -69,7 +76,7 @@ def _cors(settings: Settings) -> list[Middleware]:
                 *("accept", "authorization", "content-type", "last-event-id"),
                 *("mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"),
             ],
-            expose_headers=[SESSION_HEADER],
+            expose_headers=[SESSION_HEADER, REQUEST_ID],
         )
     ]
 

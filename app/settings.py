@@ -2,13 +2,15 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import InvalidSetting
 from app.money import known_currency
+
+_TAKEN_PATHS: Final = ("/mcp", "/healthz", "/readyz", "/.well-known")
 
 
 class Settings(BaseSettings):
@@ -101,6 +103,28 @@ class Settings(BaseSettings):
     debug_tools: bool = Field(True, description="false takes the debug_session tool off.")
     debug_others: bool = Field(True, description="false hides other sessions in debug_session.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
+    log_format: Literal["auto", "json", "pretty"] = Field(
+        "auto",
+        description="json: an object a line; pretty: for people; auto: pretty on a terminal, else json.",
+    )
+    metrics: str | None = Field(
+        None,
+        description="Where Prometheus may scrape: [HOST:]PORT for a port of its own, or a path of the "
+        "shop's port: /metrics. Empty: nowhere.",
+    )
+
+    @property
+    def metrics_path(self) -> str | None:
+        """The path of the shop's own port that metrics are at."""
+        return self.metrics if self.metrics is not None and self.metrics.startswith("/") else None
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """The host and port that metrics are at, where they have a port of their own."""
+        if self.metrics is None or self.metrics.startswith("/"):
+            return None
+        host, _, port = self.metrics.rpartition(":")
+        return host.strip("[]") or "127.0.0.1", int(port)
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod
@@ -114,6 +138,16 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: str | None) -> str | None:
         if value is not None and len(value) < 16:
             raise ValueError("must have at least 16 characters; `openssl rand -hex 32` makes a good one")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics(cls, value: str | None) -> str | None:
+        if value is None or (value.startswith("/") and not value.startswith(_TAKEN_PATHS) and value != "/"):
+            return value
+        port = value.rpartition(":")[2]
+        if not (port.isdecimal() and int(port) <= 65535):
+            raise ValueError("must be a port, HOST:PORT, or a path that isn't taken, such as /metrics")
         return value
 
     @field_validator("currency")

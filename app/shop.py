@@ -21,10 +21,13 @@ from app.catalog.importers.feed import Defaults
 from app.catalog.watch import Watch
 from app.checkout.ways import Ways, ways_file
 from app.dispatch import Dispatch, answer_schemas, hush_spans
-from app.logs import log_to_stderr
 from app.sessions.middleware import SessionMiddleware
 from app.sessions.resolver import Resolver
 from app.settings import Settings, current_settings
+from app.telemetry.carts import observed
+from app.telemetry.gauges import Gauges
+from app.telemetry.logs import log_to_stderr
+from app.telemetry.telemetry import open_telemetry
 
 DEBUG_TAG: Final = "debug"
 """The tag of tools that `SHOP_DEBUG_TOOLS=false` takes off."""
@@ -63,13 +66,17 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
     Raises `InvalidSetting` or `ImportFailed`, in a sentence for the operator.
     """
     global _open  # noqa: PLW0603 - one shop a process, as there is one `mcp`
+    log_to_stderr(settings.log_level, settings.log_format)
     defaults = Defaults(currency=settings.currency, base_url=settings.base_url)
     async with contextlib.AsyncExitStack() as closing:
+        telemetry = closing.enter_context(open_telemetry(settings))
         catalog = open_catalog(settings.catalog, settings.data_dir, defaults, progress)
         closing.callback(catalog.close)
         ways = Ways(settings.checkout, ways_file(settings.catalog, settings.data_dir))
         ways.check(catalog)
-        backend = await open_carts(settings.carts_url, settings.data_dir, settings.redis_wait)
+        batch = telemetry.metrics.batch if telemetry.metrics else None
+        kept = await open_carts(settings.carts_url, settings.data_dir, settings.redis_wait, batch)
+        backend = observed(kept, telemetry)
         closing.push_async_callback(backend.close)
         secret = settings.secret.encode() if settings.secret else await backend.secret()
         carts = CartStore(
@@ -89,6 +96,9 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
             asyncio.create_task(Sweeper(backend).run(), name="carts-sweeper"),
             asyncio.create_task(Watch(catalog, settings.catalog_poll_seconds).run(), name="catalog-watch"),
         ]
+        if telemetry.metrics is not None:
+            gauges = Gauges(telemetry.metrics, catalog, kept)
+            beside.append(asyncio.create_task(gauges.run(), name="gauges"))
         try:
             yield _open
         finally:
@@ -101,7 +111,6 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
 @contextlib.asynccontextmanager
 async def _lifespan(server: FastMCP) -> AsyncIterator[dict[str, Any]]:
     settings = current_settings()
-    log_to_stderr(settings.log_level)
     (server.enable if settings.debug_tools else server.disable)(tags={DEBUG_TAG})
     tools = await server.list_tools(run_middleware=False)
     answer_schemas(server, tools)

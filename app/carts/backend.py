@@ -13,6 +13,11 @@ Rule = Callable[[Cart | None], Cart]
 """From a cart as it is (None: there is none) to its next version. Pure: it may run more than once."""
 
 
+BatchObserver = Callable[[int], None]
+"""Is told how many changes or commands went out together. It is quick, raises nothing, and is called from any
+thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class CartSummary:
     """As much of a cart as a list of other sessions may show."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from app.carts.backend import CartBackend
+from app.carts.backend import BatchObserver, CartBackend
 from app.carts.sqlite import SqliteCarts
 from app.errors import InvalidSetting
 
@@ -17,21 +17,23 @@ _KNOWN: Final = (
 )
 
 
-async def open_carts(url: str, data_dir: Path, wait_replicas: int = 0) -> CartBackend:
+async def open_carts(
+    url: str, data_dir: Path, wait_replicas: int = 0, on_batch: BatchObserver | None = None
+) -> CartBackend:
     """The backend at `url`, opened. `wait_replicas` is how many Redis replicas must have a change before it
-    is acknowledged.
+    is acknowledged; `on_batch` is told of what went out together.
 
     Raises `InvalidSetting` if the scheme isn't known or nothing can be kept there; then nothing is made.
     """
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
-        return SqliteCarts(sqlite_file(url, data_dir))
+        return SqliteCarts(sqlite_file(url, data_dir), on_batch)
     if scheme not in _REDIS_SCHEMES:
         raise InvalidSetting(f"SHOP_CARTS_URL: {scheme!r} isn't a kind of URL known here; use {_KNOWN}.")
     from app.carts.redis import RedisCarts  # noqa: PLC0415 - only who keeps carts there waits for its import
     from app.carts.redis_url import open_nodes  # noqa: PLC0415
 
-    return RedisCarts(await open_nodes(url, wait_replicas))
+    return RedisCarts(await open_nodes(url, wait_replicas, on_batch))
 
 
 def sqlite_file(url: str, data_dir: Path) -> Path:

@@ -28,6 +28,8 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from app.carts.backend import BatchObserver
+
 TRANSIENT: Final = (ReadOnlyError, ClusterDownError, TryAgainError, AskError)
 """Answers of a server that did nothing, and may do it in a moment, or that another server would do."""
 
@@ -55,8 +57,9 @@ class _Sent:
 class Line:
     """One server: whatever waits for it goes out in one pipeline."""
 
-    def __init__(self, client: Redis, wait_replicas: int) -> None:
+    def __init__(self, client: Redis, wait_replicas: int, on_batch: BatchObserver | None = None) -> None:
         self.client = client
+        self._on_batch = on_batch
         self._wait_replicas = wait_replicas
         self._waiting: list[_Sent] = []
         self._runner: asyncio.Task[None] | None = None
@@ -80,6 +83,8 @@ class Line:
             await asyncio.sleep(0)
             batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
             try:
+                if self._on_batch is not None:
+                    self._on_batch(len(batch))
                 answers = await self._send(batch)
             except Exception as error:  # whatever it was, all of them wait for it
                 answers = [error] * len(batch)
@@ -154,14 +159,16 @@ class Nodes:
         wait_replicas: int,
         options: Mapping[str, Any] | None = None,
         guides: Sequence[Redis] = (),
+        on_batch: BatchObserver | None = None,
     ) -> None:
         """`options` are what a connection to a server of a cluster needs besides its address; `guides` are
-        Sentinels, to be let go with the rest."""
+        Sentinels, to be let go with the rest; `on_batch` is told how many commands travelled together."""
+        self._on_batch = on_batch
         self._guides = guides
         self._wait_replicas = wait_replicas
         self._options = dict(options or {})
         self._cluster = client if isinstance(client, RedisCluster) else None
-        self._single = None if isinstance(client, RedisCluster) else Line(client, wait_replicas)
+        self._single = None if isinstance(client, RedisCluster) else Line(client, wait_replicas, on_batch)
         self._lines: dict[str, Line] = {}
         self._refreshing = asyncio.Lock()
         self._refreshed = 0
@@ -246,7 +253,7 @@ class Nodes:
         name = f"{host}:{port}"
         if name not in self._lines:
             client = Redis(host=host, port=port, **self._options)
-            self._lines[name] = Line(client, self._wait_replicas)
+            self._lines[name] = Line(client, self._wait_replicas, self._on_batch)
         return self._lines[name]
 
     async def _refresh(self) -> None:

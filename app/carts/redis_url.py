@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
+from app.carts.backend import BatchObserver
 from app.carts.redis_nodes import Nodes
 from app.errors import InvalidSetting
 
@@ -33,7 +34,7 @@ class _Place:
     sentinel: dict[str, Any]
 
 
-async def open_nodes(url: str, wait_replicas: int) -> Nodes:
+async def open_nodes(url: str, wait_replicas: int, on_batch: BatchObserver | None = None) -> Nodes:
     """Connect to what `url` names: `redis://`, `rediss://` (TLS), `redis+cluster://HOST,HOST`,
     `redis+sentinel://HOST,HOST/SERVICE`.
 
@@ -41,7 +42,7 @@ async def open_nodes(url: str, wait_replicas: int) -> Nodes:
     the password, if the URL can't be read or nobody answers there.
     """
     place = _place(url)
-    nodes = _nodes(place, wait_replicas)
+    nodes = _nodes(place, wait_replicas, on_batch)
     where = ", ".join(f"{host}:{port}" for host, port in place.hosts)
     try:
         answers = await nodes.everyone("INFO")
@@ -122,18 +123,18 @@ def _hosts(parts: SplitResult) -> list[tuple[str, int]]:
     return hosts
 
 
-def _nodes(place: _Place, wait_replicas: int) -> Nodes:
+def _nodes(place: _Place, wait_replicas: int, on_batch: BatchObserver | None) -> Nodes:
     if place.kind == "cluster":
         cluster = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in place.hosts], **place.options
         )
-        return Nodes(cluster, wait_replicas, place.options)
+        return Nodes(cluster, wait_replicas, place.options, on_batch=on_batch)
     if place.kind == "sentinel":
         sentinel = Sentinel(list(place.hosts), sentinel_kwargs=place.sentinel)  # type: ignore[no-untyped-call]  # the library's own lacks them
         primary = sentinel.master_for(place.path[0], **place.options)
-        return Nodes(primary, wait_replicas, guides=sentinel.sentinels)
+        return Nodes(primary, wait_replicas, guides=sentinel.sentinels, on_batch=on_batch)
     host, port = place.hosts[0]
-    return Nodes(Redis(host=host, port=port, **place.options), wait_replicas)
+    return Nodes(Redis(host=host, port=port, **place.options), wait_replicas, on_batch=on_batch)
 
 
 def _dangers(info: Any) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import apsw
 
-from app.carts.backend import CartSummary, Rule, decode, encode
+from app.carts.backend import BatchObserver, CartSummary, Rule, decode, encode
 from app.carts.cart import Cart
 from app.carts.handle import CartKey, fingerprint
 from app.carts.sqlite_file import connect, hold, transaction, turn
@@ -46,8 +46,9 @@ class _Work:
 class SqliteCarts:
     """A `CartBackend` in a SQLite file."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, making it and its folder where they are missing.
+    def __init__(self, path: Path, on_batch: BatchObserver | None = None) -> None:
+        """Open the file, making it and its folder where they are missing. `on_batch` is told of each
+        transaction's size.
 
         Raises `InvalidSetting` if it can't be opened, can't be written or is something else.
         """
@@ -76,6 +77,7 @@ class SqliteCarts:
             self._opened = opened.pop_all()
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
         self._closed = False
+        self._on_batch = on_batch
         self._thread = threading.Thread(target=self._write_all, name="carts-writer", daemon=True)
         self._thread.start()
 
@@ -177,6 +179,8 @@ class SqliteCarts:
                 return
             batch, last = self._batch(first)
             self._commit(batch)
+            if self._on_batch is not None:
+                self._on_batch(len(batch))
             if last:
                 return
 

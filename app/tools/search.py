@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, WithJsonSchema
 from app.catalog.hits import Sort
 from app.language import asked_of, locale_of
 from app.shop import mcp, open_now, shop_of
+from app.telemetry.telemetry import telemetry_now
 from app.tools.answer import READS, answer, output_schema
 from app.tools.cart import ProductId
 from app.tools.found import ProductDetails, SearchResult, StoreList, StoreSummary, details, search_result
@@ -95,6 +96,8 @@ async def search_products(
         facets=facets,
     )
     hits = await asyncio.to_thread(search) if len(catalog) > _QUICK else search()
+    if (metrics := telemetry_now().metrics) is not None:
+        metrics.searched(hits.total, hits.total_all)
     result = search_result(hits, (query, *(alternates or ())), catalog, asked_of(ctx))
     return answer(found_text(result, locale_of(ctx)), result)
 

@@ -56,7 +56,7 @@ def test_other_servers_serve_the_same(tmp_path: Path, free_port: int, command: l
     finally:
         process.terminate()
         process.wait(timeout=30)
-    assert "tool=add_to_cart" in (tmp_path / "log").read_text()
+    assert '"tool": "add_to_cart"' in (tmp_path / "log").read_text()
 
 
 async def test_stdio_serves_the_same(tmp_path: Path) -> None:
