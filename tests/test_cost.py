@@ -28,8 +28,8 @@ def test_a_call_runs_no_more_and_no_fewer_functions_than_was_committed() -> None
         if abs(now[call] / before - 1) > _MAY_DIFFER
     ]
     assert not apart, (
-        f"What a call costs moved by more than {_MAY_DIFFER:.0%}: {'; '.join(apart)}. If it rose, find what runs "
-        "now that didn't (cProfile, py-spy) and take it out. If it fell, or the rise is meant: `make bench-cost` "
+        f"A call's cost moved by more than {_MAY_DIFFER:.0%}: {'; '.join(apart)}. If it rose, find what "
+        "runs now that didn't (cProfile, py-spy). If it fell, or the rise is meant: `make bench-cost` "
         "writes the new numbers into bench/cost.json; commit them with the reason."
     )
 
