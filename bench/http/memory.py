@@ -43,5 +43,5 @@ def _growth(folder: Path, what: str, call: Call) -> Growth:
 def _rounds(server: Server, call: Call, least: int) -> int:
     calls = 0
     while calls < least * len(call.bodies):
-        calls += load(server, call, 16, 2).calls
+        calls += load(server, call, 16, 5).calls
     return calls // len(call.bodies)
