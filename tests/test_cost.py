@@ -42,7 +42,7 @@ def counted(**environment: str) -> dict[str, Any]:
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
