@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-faults test-conformance bench-carts bench-search bench-http clean
+.PHONY: run test check-style test-faults test-conformance bench-carts bench-search bench-http bench-cost clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -34,6 +34,9 @@ bench-search: .venv/.ready  ## Figures of search into bench/README.md; needs ../
 
 bench-http: .venv/.ready-dev  ## What a call costs, beside four other servers; needs wrk. ARGS=--dry for a look
 	$(BIN)/python -m bench.http $(ARGS)
+
+bench-cost: .venv/.ready-dev  ## Count the functions that a call runs, for the gate in tests/test_cost.py
+	$(BIN)/python -m bench.cost --renew
 
 .venv/.ready: uv.lock pyproject.toml | .venv/.uv
 	$(UV) sync --frozen --inexact --no-dev --quiet

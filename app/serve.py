@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import sys
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from app.carts.open import sqlite_file
 from app.catalog.source import feeds_in, imported_dir
@@ -13,7 +16,9 @@ from app.errors import InvalidSetting
 from app.progress import shown_on_terminal
 from app.settings import Settings, current_settings
 from app.shop import Shop, open_shop
+from app.telemetry.logs import log_to_stderr
 from app.telemetry.together import count_together
+from app.workers import Announce, Workers, listen_together
 
 _GRACE_SECONDS = 10
 
@@ -21,13 +26,33 @@ _GRACE_SECONDS = 10
 def serve() -> None:
     """Serve until Ctrl-C or SIGTERM; calls in flight are answered first, for at most 10 seconds.
 
-    Raises `InvalidSetting` or `ImportFailed` before anything is served.
+    With `SHOP_WORKERS` above 1, in so many processes. Raises `InvalidSetting` or `ImportFailed` before
+    anything is served.
     """
     settings = current_settings()
     count_together(settings)
     from app.server import app  # noqa: PLC0415 - imported late: a bad setting has been told by then
 
-    listener = _listen(settings)
+    listeners = _listen(settings)
+    if settings.workers == 1:
+        _serve_on(listeners[0], _say, app, settings)
+    else:
+        log_to_stderr(settings.log_level, settings.log_format)
+        workers = Workers(
+            listeners,
+            lambda listener, announce: _serve_on(listener, announce, app, settings),
+            patience_seconds=_GRACE_SECONDS + 5,
+        )
+        if code := workers.serve(_say):
+            sys.exit(code)
+    _say("agala: stopped; all carts are kept.")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _serve_on(listener: socket.socket, announce: Announce, app: ASGIApp, settings: Settings) -> None:
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -37,26 +62,34 @@ def serve() -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(config, listener, settings))
+        runner.run(_serve(config, listener, settings, announce))
 
 
-async def _serve(config: uvicorn.Config, listener: socket.socket, settings: Settings) -> None:
+async def _serve(
+    config: uvicorn.Config, listener: socket.socket, settings: Settings, announce: Announce
+) -> None:
     async with contextlib.AsyncExitStack() as serving:
         with shown_on_terminal("Building the catalogue's index") as progress:
             shop = await serving.enter_async_context(open_shop(settings, progress))
-        print(_banner(shop, listener), flush=True)
+        announce(_banner(shop, listener))
         # uvicorn raises the signal that ended it once more when it is done; by then everything has been
         # answered, and all that is left is to close the carts.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         await uvicorn.Server(config).serve([listener])
-    print("agala: stopped; all carts are kept.", flush=True)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: Settings) -> list[socket.socket]:
+    """A listening socket for each worker."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    if settings.workers > 1 and not (hasattr(socket, "SO_REUSEPORT") and hasattr(os, "fork")):
+        raise InvalidSetting(
+            f"SHOP_WORKERS={settings.workers}: this system can't share an address among processes. Set 1."
+        )
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        if settings.workers > 1:
+            return listen_together(settings.host, settings.port, family, settings.workers)
+        return [socket.create_server((settings.host, settings.port), family=family, backlog=2048)]
     except OSError as error:
         raise InvalidSetting(
             f"SHOP_HOST={settings.host}, SHOP_PORT={settings.port}: can't listen there: "

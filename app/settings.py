@@ -33,6 +33,12 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("SHOP_PORT", "PORT"),
         description="The port to listen on (PORT is honoured too); 0 takes a free one.",
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="How many processes serve, sharing the address and the carts; about one a core.",
+    )
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         description="Host names that clients may use besides loopback, separated by commas: shop.example.",

@@ -16,8 +16,6 @@ from bench.figures import CLIENTS, DICT, REDIS, REDIS_EACH, SQLITE, SQLITE_EACH,
 from bench.lost import Kept
 
 README: Final = Path(__file__).with_name("README.md")
-_BEGIN: Final = "<!-- carts:begin -->"
-_END: Final = "<!-- carts:end -->"
 
 
 class Asked(NamedTuple):
@@ -51,7 +49,7 @@ def section(
         "time begins when it is asked for and includes its turn in the event loop. SQLite: WAL, "
         "synchronous=FULL. Redis: AOF everysec.",
         "### Must reach",
-        _table(["", "asked", "got", "reached"], [asked.row() for asked in _asked(figures)]),
+        table(["", "asked", "got", "reached"], [asked.row() for asked in _asked(figures)]),
         "### Add",
         _calls(figures, "add"),
         "### View",
@@ -68,18 +66,19 @@ def section(
     if kept:
         parts += [
             "### 200 adds at the same time: how many were kept",
-            _table(["", "kept of 200"], [[one.way, str(one.adds)] for one in kept]),
+            table(["", "kept of 200"], [[one.way, str(one.adds)] for one in kept]),
         ]
     return "\n\n".join(parts)
 
 
-def write(text: str) -> None:
-    """Put the section in the place of the last one."""
-    old = README.read_text(encoding="utf-8") if README.exists() else f"# Figures\n\n{_BEGIN}\n{_END}\n"
-    if _BEGIN not in old:
-        old += f"\n{_BEGIN}\n{_END}\n"
-    new = f"{_BEGIN}\n{text}\n{_END}"
-    pattern = f"{re.escape(_BEGIN)}.*?{re.escape(_END)}"
+def write(text: str, name: str = "carts") -> None:
+    """Put the section `name` in the place of the last one."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    old = README.read_text(encoding="utf-8") if README.exists() else "# Figures\n"
+    if begin not in old:
+        old += f"\n{begin}\n{end}\n"
+    new = f"{begin}\n{text}\n{end}"
+    pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
     README.write_text(re.sub(pattern, lambda _: new, old, count=1, flags=re.DOTALL), encoding="utf-8")
 
 
@@ -135,7 +134,7 @@ def _calls(figures: Figures, call: str) -> str:
                 for size in figures.sizes
             ]
             rows.append([way if clients == CLIENTS[0] else "", str(clients), *cells])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _against(figures: Figures) -> str:
@@ -151,7 +150,7 @@ def _against(figures: Figures) -> str:
         for way in figures.ways()
         for size in figures.sizes
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _stalls(figures: Figures) -> str:
@@ -167,9 +166,7 @@ def _stalls(figures: Figures) -> str:
             ]
         )
     clients = " / ".join(str(count) for count in CLIENTS)
-    return _table(
-        ["", *(f"{size:,} carts" for size in figures.sizes), f"together at {clients} clients"], rows
-    )
+    return table(["", *(f"{size:,} carts" for size in figures.sizes), f"together at {clients} clients"], rows)
 
 
 def _admin(figures: Figures) -> str:
@@ -186,7 +183,7 @@ def _admin(figures: Figures) -> str:
                 cells = [median(figures.admin[way, size, name]) * scale for size in figures.sizes]
                 shown = [f"{cell:,.2f} {unit}" if cell < 10 else f"{cell:,.0f} {unit}" for cell in cells]
                 rows.append([f"{way.split(',')[0]}: {_NAMES.get(name, name)}", *shown])
-    return _table(["", *(f"{size:,} carts" for size in figures.sizes)], rows)
+    return table(["", *(f"{size:,} carts" for size in figures.sizes)], rows)
 
 
 _NAMES: Final = {
@@ -197,6 +194,7 @@ _NAMES: Final = {
 }
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

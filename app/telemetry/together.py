@@ -17,8 +17,7 @@ def count_together(settings: Settings) -> None:
 
     To be called before anything is imported that counts. The folder is of this run alone, and goes with it.
     """
-    workers: int = getattr(settings, "workers", 1)  # comes with SHOP_WORKERS
-    if settings.metrics is None or workers == 1 or SHARED in os.environ:
+    if settings.metrics is None or settings.workers == 1 or SHARED in os.environ:
         return
     folder = tempfile.mkdtemp(prefix="agala-metrics-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

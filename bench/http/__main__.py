@@ -1,62 +1,48 @@
-"""`python -m bench.http`: CPU per call of five servers, as a section of bench/README.md."""
+"""`python -m bench.http`: what a call over HTTP costs, as a section of bench/README.md."""
 
 import argparse
-import contextlib
 import sys
 import tempfile
-from collections import defaultdict
 from pathlib import Path
-from statistics import median
-from typing import Final
 
-from bench.http.calls import LEGACY, MODERN, Call, add_to_cart, search, view_cart
-from bench.http.load import Run, load, prepare
-from bench.http.running import OURS, running
+from bench.http import beside, memory, start, workers
+from bench.http.section import section
+from bench.report import write
 
-CALLS: Final[dict[str, tuple[Call, ...]]] = {
-    OURS: tuple(kind(era) for era in (MODERN, LEGACY) for kind in (add_to_cart, view_cart, search)),
-    "floor": tuple(add_to_cart(era, '"result":"ok"') for era in (MODERN, LEGACY)),
-    "plain": tuple(kind(MODERN) for kind in (add_to_cart, view_cart, search)),
-    "peer": (add_to_cart(LEGACY), view_cart(LEGACY)),
-    "raw": (add_to_cart(LEGACY, '"result":'),),
-}
+_PARTS = ("calls", "workers", "memory", "start")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.http", description=__doc__)
-    parser.add_argument("--only", default=",".join(CALLS), help="which servers, separated by commas")
+    parser.add_argument("--only", default=",".join(beside.CALLS), help="which servers, separated by commas")
+    parser.add_argument("--parts", default=",".join(_PARTS), help="what to measure, separated by commas")
     parser.add_argument("--clients", default="1,16,64", help="numbers of connections, separated by commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of every load, whole ones")
     parser.add_argument("--dry", action="store_true", help="print only, don't write bench/README.md")
     args = parser.parse_args()
-    names = args.only.split(",")
+    parts = args.parts.split(",")
     clients = [int(one) for one in args.clients.split(",")]
-    runs: dict[tuple[str, str, int], list[Run]] = defaultdict(list)
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        servers = {name: stack.enter_context(running(name, folder / name)) for name in names}
-        for name, server in servers.items():
-            for call in CALLS[name]:
-                if call.name.startswith("view_cart"):
-                    prepare(server, call.era)
-                load(server, call, 4, 1)
-        for number in range(args.rounds):
-            for connections in clients:
-                for name, server in servers.items():
-                    for call in CALLS[name]:
-                        print(f"round {number + 1}: {name}, {call.label}, {connections}", file=sys.stderr)
-                        runs[name, call.label, connections].append(
-                            load(server, call, connections, args.seconds)
-                        )
-    for (name, label, connections), some in runs.items():
-        cpu, rate, p50, p99 = (
-            median(getattr(run, what) for run in some) for what in ("cpu_ms", "rate", "p50_ms", "p99_ms")
+    figures = beside.Beside()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        if "calls" in parts:
+            beside.measure(
+                folder / "calls", args.only.split(","), clients, args.rounds, args.seconds, figures
+            )
+        text = section(
+            " ".join(["make bench-http", *([f'ARGS="{" ".join(sys.argv[1:])}"'] if sys.argv[1:] else [])]),
+            f"{args.rounds} interleaved rounds of {args.seconds} s for every server, call and number of "
+            "connections; all on one machine, over loopback. Trust the ratios.",
+            clients,
+            figures,
+            memory.measure(folder / "memory") if "memory" in parts else [],
+            start.measure(folder / "start", args.rounds) if "start" in parts else {},
+            workers.measure(folder / "workers", args.rounds, args.seconds) if "workers" in parts else {},
         )
-        print(
-            f"{name:6} {label:28} {connections:3} connections: {cpu:6.3f} ms CPU, {rate:7.0f} calls/s, "
-            f"p50 {p50:6.2f}, p99 {p99:6.2f} ms"
-        )
+    print(text)
+    if not args.dry:
+        write(text, "http")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """The calls that the servers are loaded with."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bench.http.servers.goods import read_goods
 
 MODERN: Final = "2026-07-28"
 LEGACY: Final = "2025-06-18"
-_GAP: Final = "#" * 10
+GAP: Final = "#" * 10
 """The place of a conversation's number, as wide as the number, so that the length stays."""
 
 _NO_END: Final = 10**9
@@ -37,7 +37,7 @@ class Call:
         return b"\0".join(self._head(port, body, session_id) + body for body in self.bodies)
 
     def _head(self, port: int, body: bytes, session_id: str | None) -> bytes:
-        tool = json.loads(body)["params"]["name"]
+        message = json.loads(body)
         lines = [
             "POST /mcp HTTP/1.1",
             f"Host: 127.0.0.1:{port}",
@@ -45,7 +45,11 @@ class Call:
             "Accept: application/json, text/event-stream",
             f"Content-Length: {len(body)}",
             f"Mcp-Protocol-Version: {self.era}",
-            *([f"Mcp-Method: tools/call\r\nMcp-Name: {tool}"] if self.era == MODERN else []),
+            *(
+                [f"Mcp-Method: {message['method']}", f"Mcp-Name: {message['params']['name']}"]
+                if self.era == MODERN
+                else []
+            ),
             *([f"Mcp-Session-Id: {session_id}"] if session_id else []),
         ]
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
@@ -67,14 +71,36 @@ def body(tool: str, arguments: dict[str, object], era: str, conversation: str) -
 def add_to_cart(era: str, expected: str = '"lines":') -> Call:
     """Every conversation adds each of four products twice; then new conversations begin."""
     bodies = tuple(
-        body("add_to_cart", {"product_id": product_id}, era, _GAP) for product_id in list(read_goods())[:4]
+        body("add_to_cart", {"product_id": product_id}, era, GAP) for product_id in list(read_goods())[:4]
     )
     return Call("add_to_cart", era, bodies, 64, 2 * len(bodies), expected)
 
 
+def new_conversations() -> Call:
+    """One call each, without end."""
+    one = add_to_cart(MODERN)
+    return replace(one, name="one call a conversation", bodies=one.bodies[:1], calls=1)
+
+
+def handshakes() -> Call:
+    """What some legacy clients do for every call: a handshake, then the call in that new session."""
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 0,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": LEGACY,
+            "capabilities": {},
+            "clientInfo": {"name": "bench", "version": GAP},
+        },
+    }
+    bodies = (json.dumps(hello).encode(), body("add_to_cart", lines_to_view()[0], LEGACY, GAP))
+    return Call("handshake and call", LEGACY, bodies, 64, len(bodies), '"result":')
+
+
 def view_cart(era: str) -> Call:
     """64 carts of ten lines, which `lines_to_view` filled."""
-    return Call("view_cart, 10 lines", era, (body("view_cart", {}, era, _GAP),), 64, _NO_END, '"lines":')
+    return Call("view_cart, 10 lines", era, (body("view_cart", {}, era, GAP),), 64, _NO_END, '"lines":')
 
 
 def lines_to_view() -> list[dict[str, object]]:
@@ -85,5 +111,5 @@ def lines_to_view() -> list[dict[str, object]]:
 def search(era: str) -> Call:
     """Words of products' names, one after the other."""
     words = dict.fromkeys(goods.name.split()[0] for goods in read_goods().values())
-    bodies = tuple(body("search_products", {"query": word}, era, _GAP) for word in list(words)[:40])
+    bodies = tuple(body("search_products", {"query": word}, era, GAP) for word in list(words)[:40])
     return Call("search_products", era, bodies, 1, _NO_END, '"product_id":')

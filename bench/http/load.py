@@ -23,6 +23,7 @@ _runs = count(1)
 class Run:
     """One server, call and number of connections, for a moment; times are milliseconds."""
 
+    calls: int
     cpu_ms: float
     rate: float
     p50_ms: float
@@ -61,6 +62,7 @@ def load(
         cpu = server.cpu_seconds() - before
     result = _result(done, f"{server.name}: {call.label}")
     return Run(
+        calls=int(result["calls"]),
         cpu_ms=1000 * cpu / result["calls"],
         rate=result["calls"] / result["seconds"],
         p50_ms=result["p50_ms"],

@@ -80,7 +80,7 @@ def peer_python(folder: Path) -> Path:
 def running(name: str, folder: Path, cores: str = "0", **settings: object) -> Iterator[Server]:
     """The server `name` on these cores; `settings` are ours, as `SHOP_…`. What it logs is in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = free_port()
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SHOP_") and key != "PORT"}
     given = {"port": port, "data_dir": folder / "data", **settings} if name == OURS else {}
     with (folder / f"{name}.log").open("ab") as log:
@@ -109,7 +109,8 @@ def _command(name: str, port: int) -> Sequence[str]:
     return [sys.executable, "-m", f"bench.http.servers.{name}", str(port)]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
@@ -120,5 +121,5 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         with contextlib.suppress(httpx.TransportError):
             httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5)
             return
-        time.sleep(0.05)
+        time.sleep(0.01)
     sys.exit(f"{process.args!r} did not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
