@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,50 @@ async def test_processes_that_serve_together_are_counted_together(
     assert [scrape.value("agala_calls_total", tool="list_stores") for scrape in scrapes] == [calls] * 6
     assert scrapes[0].value("agala_catalog_products", store="agala-organic") == 96
     promtool("check", "metrics", given=scrapes[0].text)
+
+
+@pytest.mark.parametrize("own_port", [False, True])
+async def test_workers_count_together_also_when_one_is_killed(
+    tmp_path: Path, free_port: int, own_port: bool
+) -> None:
+    place = f"127.0.0.1:{free_port}" if own_port else "/metrics"
+    with serving(tmp_path, metrics=place, workers=2) as server:
+        scraped = f"http://127.0.0.1:{free_port}/metrics" if own_port else server.base + "/metrics"
+        (folder,) = _folders_of(server.process.pid)
+        calls = await _call_until(lambda: len(_who_counted(folder)) == 2, server.url)
+        assert Scrape(scraped).value("agala_calls_total", tool="list_stores") == calls
+        for worker in _children_of(server.process.pid):
+            os.kill(worker, signal.SIGKILL)
+        calls += await _call_until(lambda: len(_who_counted(folder)) >= 3, server.url)
+        if own_port:
+            wait_for(scraped)
+        assert Scrape(scraped).value("agala_calls_total", tool="list_stores") == calls
+        assert server.stop() == 0
+    assert not folder.exists()
+
+
+async def _call_until(enough: Callable[[], bool], url: str) -> int:
+    """How many calls were answered until it was enough; each over a connection of its own."""
+    answered = 0
+    async with httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0), timeout=30) as http:
+        while not enough() and answered < 3000:
+            done = await asyncio.gather(*(call_on(http, url, "list_stores") for _ in range(30)))
+            answered += len(done)
+    return answered
+
+
+def _folders_of(pid: int) -> list[Path]:
+    """The folder that a process's children count in, as their environment names it."""
+    named = set()
+    for child in _children_of(pid):
+        for line in Path(f"/proc/{child}/maps").read_text().splitlines():
+            if "agala-metrics-" in line:
+                named.add(Path(line.split(maxsplit=5)[5].removesuffix(" (deleted)")).parent)
+    return sorted(named)
+
+
+def _children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _who_counted(folder: Path) -> set[Path]:
