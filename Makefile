@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-faults test-conformance bench-carts bench-search clean
+.PHONY: run test check-style test-faults test-deploy test-conformance bench-carts bench-search clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -17,6 +17,9 @@ test: .venv/.ready-dev check-style  ## Lint, format, types, all tests
 
 test-faults: .venv/.ready-dev  ## Kills, full disks, lost answers: each prints what it came to; up to 4 minutes
 	$(BIN)/pytest -m fault tests/faults
+
+test-deploy: .venv/.ready-deploy  ## nginx and Caddy in front of two replicas; needs both and redis-server
+	$(BIN)/pytest -m deploy tests/deploy
 
 check-style: .venv/.ready-dev
 	$(BIN)/ruff check .
@@ -39,6 +42,10 @@ bench-search: .venv/.ready  ## Figures of search into bench/README.md; needs ../
 .venv/.ready-dev: uv.lock pyproject.toml | .venv/.uv
 	$(UV) sync --frozen --inexact --quiet
 	@touch $@ .venv/.ready
+
+.venv/.ready-deploy: uv.lock pyproject.toml | .venv/.uv
+	$(UV) sync --frozen --inexact --group deploy --quiet
+	@touch $@ .venv/.ready .venv/.ready-dev
 
 # --inexact keeps the uv that pip put here.
 .venv/.uv:

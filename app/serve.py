@@ -9,12 +9,16 @@ import uvicorn
 
 from app.carts.open import sqlite_file
 from app.catalog.source import feeds_in, imported_dir
+from app.drain import DrainingServer
 from app.errors import InvalidSetting
 from app.progress import shown_on_terminal
 from app.settings import Settings, current_settings
 from app.shop import Shop, open_shop
 
 _GRACE_SECONDS = 10
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies keep an idle connection (60 s in deploy/): the side that sends must be the one to close
+it, or a call meets a connection that was closed a moment ago."""
 
 
 def serve() -> None:
@@ -31,6 +35,8 @@ def serve() -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,  # app/server.py believes the proxies that are named, and no others
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
@@ -46,7 +52,7 @@ async def _serve(config: uvicorn.Config, listener: socket.socket, settings: Sett
         # answered, and all that is left is to close the carts.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        await uvicorn.Server(config).serve([listener])
+        await DrainingServer(config).serve([listener])
     print("agala: stopped; all carts are kept.", flush=True)
 
 

@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.edge import Edge
 from app.errors import StoreUnavailable
@@ -52,9 +53,16 @@ def create_app(settings: Settings) -> Starlette:
             Route("/readyz", _readyz),
             Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes)),
         ],
-        middleware=_cors(settings),
+        middleware=[*_proxies(settings), *_cors(settings)],
         lifespan=lifespan,
     )
+
+
+def _proxies(settings: Settings) -> list[Middleware]:
+    """Who is behind a proxy, as far as the proxy may be believed: the request's client address and scheme."""
+    if not settings.trusted_proxies:
+        return []
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)]
 
 
 def _cors(settings: Settings) -> list[Middleware]:
