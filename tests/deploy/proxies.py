@@ -1,9 +1,9 @@
 """nginx and Caddy as deploy/ ships them, with TLS, on free ports.
 
 nginx: the shipped files are used as they are but for what the comments in them call the operator's: the
-addresses, the certificate, where proxy.conf lies; each replacement must be found. The main nginx.conf, which a
-distribution brings, is written here. Caddy: the Caddyfile is imported unchanged and told by its variables. It
-is a released one, and for what that can do, Debian's 2.6.
+addresses, the certificate, where proxy.conf lies; each replacement must be found. The main nginx.conf,
+which a distribution brings, is written here. Caddy: the Caddyfile is imported unchanged and told by its
+variables. It is a released one, and for what that can do, Debian's 2.6.
 """
 
 import contextlib
@@ -53,13 +53,14 @@ def authority(folder: Path) -> Authority:
     made = Authority(folder / "ca.pem", folder / "certificate.pem", folder / "key.pem")
     ca_key, asked, names = folder / "ca-key.pem", folder / "asked.csr", folder / "names"
     names.write_text(f"subjectAltName=DNS:{HOST},DNS:localhost,IP:127.0.0.1\n")
-    ec = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    for command in (
-        ["req", "-x509", *ec, "-keyout", ca_key, "-out", made.ca, "-days", "2", "-subj", "/CN=Test authority"],
-        ["req", *ec, "-keyout", made.key, "-out", asked, "-subj", f"/CN={HOST}"],
-        ["x509", "-req", "-in", asked, "-CA", made.ca, "-CAkey", ca_key, "-CAcreateserial"]
-        + ["-out", made.certificate, "-days", "2", "-extfile", names],
-    ):
+    key_of = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout")
+    by_ca = ("-CA", made.ca, "-CAkey", ca_key, "-CAcreateserial")
+    commands: list[list[str | Path]] = [
+        ["req", "-x509", *key_of, ca_key, "-out", made.ca, "-days", "2", "-subj", "/CN=Test authority"],
+        ["req", *key_of, made.key, "-out", asked, "-subj", f"/CN={HOST}"],
+        ["x509", "-req", "-in", asked, *by_ca, "-out", made.certificate, "-days", "2", "-extfile", names],
+    ]
+    for command in commands:
         subprocess.run([openssl, *command], check=True, capture_output=True, timeout=30)
     return made
 
@@ -129,7 +130,11 @@ def _nginx(
         # The shop's own server block, with what prefix.conf brings in the place of the whole host.
         prefix = _replaced((_DEPLOY / "nginx" / "prefix.conf").read_text(), included)
         site = _replaced(
-            site, {"location / {\n        proxy_pass http://agala;\n    }": prefix, "location = /metrics {": "location = /else {"}
+            site,
+            {
+                "location / {\n        proxy_pass http://agala;\n    }": prefix,
+                "location = /metrics {": "location = /else {",
+            },
         )
     temporary = "\n".join(
         f"{what}_temp_path {folder / what};" for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

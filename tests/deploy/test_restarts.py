@@ -34,7 +34,6 @@ class Replicas:
             port=self.ports[number],
             carts_url=self._carts_url,
             trusted_proxies="127.0.0.1",
-            secret="the same on both replicas",
         )
         self._servers[number] = self._running[number].enter_context(replica)
 
@@ -102,4 +101,3 @@ def test_a_rolling_restart_fails_no_call(
     nothing: list[Unanswered] = []
     assert load.unanswered == nothing
     assert (account.lost, account.doubled, account.unanswered) == (0, 0, 0)
-

@@ -56,7 +56,7 @@ def environment(folder: Path, **settings: object) -> dict[str, str]:
 
 @contextlib.contextmanager
 def serving(
-    folder: Path, *, program: Sequence[str] = ("-m", "app", "serve"), **settings: object
+    folder: Path, program: Sequence[str] = ("-m", "app", "serve"), /, **settings: object
 ) -> Iterator[Server]:
     """`python -m app serve` with these settings, its data in `folder`; or another `program` that serves."""
     folder.mkdir(parents=True, exist_ok=True)
