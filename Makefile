@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-faults test-deploy test-conformance bench-carts bench-search clean
+.PHONY: run test check-style test-faults test-deploy test-image test-conformance bench-carts bench-search clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -20,6 +20,9 @@ test-faults: .venv/.ready-dev  ## Kills, full disks, lost answers: each prints w
 
 test-deploy: .venv/.ready-deploy  ## nginx and Caddy in front of two replicas; needs both and redis-server
 	$(BIN)/pytest -m deploy tests/deploy
+
+test-image: .venv/.ready-dev  ## Builds and runs the container image with buildah; needs root and debootstrap
+	$(BIN)/pytest -m image tests/image
 
 check-style: .venv/.ready-dev
 	$(BIN)/ruff check .
