@@ -8,7 +8,7 @@ from typing import Final
 
 import uvicorn
 
-_DRAIN_SECONDS: Final = 3.0
+DRAIN_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.05
 
 
@@ -40,7 +40,7 @@ class DrainingServer(uvicorn.Server):
             listener.close()
         # The very list that answers under way take their headers from.
         self.server_state.default_headers.append((b"connection", b"close"))
-        deadline = asyncio.get_running_loop().time() + _DRAIN_SECONDS
+        deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
         while self._drains and self.server_state.connections:
             if asyncio.get_running_loop().time() >= deadline:
                 return

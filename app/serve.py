@@ -15,7 +15,7 @@ from app.progress import shown_on_terminal
 from app.settings import Settings, current_settings
 from app.shop import Shop, open_shop
 
-_GRACE_SECONDS = 10
+GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
 """Longer than proxies keep an idle connection (60 s in deploy/): the side that sends must be the one to close
 it, or a call meets a connection that was closed a moment ago."""
@@ -37,7 +37,7 @@ def serve() -> None:
         server_header=False,
         proxy_headers=False,  # app/server.py believes the proxies that are named, and no others
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_serve(config, listener, settings))

@@ -1,7 +1,7 @@
 """A stand-in for the Dockerfile's base image, where no registry can be reached.
 
-Debian's own Python of the same minor version, made by debootstrap and cached by a digest of its recipe. What a
-closed network needs (its certificates) is put into the stand-in: the Dockerfile has none of it.
+Debian's own Python of the same minor version, made by debootstrap and cached by a digest of its recipe.
+What a closed network needs (its certificates) is put into the stand-in: the Dockerfile has none of it.
 """
 
 import hashlib
