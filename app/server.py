@@ -20,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.edge import Edge
 from app.errors import StoreUnavailable
+from app.pages import page_routes
 from app.sessions.hosts import SESSION_HEADER
 from app.settings import Settings, current_settings
 from app.shop import mcp, open_now
@@ -51,6 +52,7 @@ def create_app(settings: Settings) -> Starlette:
             # Outside of the Host check: orchestrators ask by address.
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
+            *page_routes(settings),
             Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes)),
         ],
         middleware=[*_proxies(settings), *_cors(settings)],

@@ -98,6 +98,18 @@ class Settings(BaseSettings):
         3, ge=1, le=64, description="Shorter conversation ids are refused; raise it in production."
     )
 
+    contact: str | None = Field(
+        None,
+        description="Who runs the shop and how to reach them, as /privacy says: Green Shop Ltd., "
+        "1 Main Street, Dublin, privacy@shop.example.",
+    )
+    openai_challenge: str | None = Field(
+        None,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The token of OpenAI's portal that /.well-known/openai-apps-challenge shows, to prove "
+        "that the domain is yours.",
+    )
+
     debug_tools: bool = Field(True, description="false takes the debug_session tool off.")
     debug_others: bool = Field(True, description="false hides other sessions in debug_session.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
