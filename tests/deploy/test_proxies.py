@@ -2,8 +2,6 @@
 
 import contextlib
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +12,8 @@ import pytest
 
 from app.serve import KEEP_ALIVE_SECONDS
 from tests.deploy.proxies import HOST, KINDS, OLD_CADDY, Authority, Proxy, proxy, trusting
-from tests.e2e.server import ERAS, ROOT, Server, environment, request, serving
+from tests.e2e.server import ERAS, ROOT, Server, request, serving
+from tests.e2e.test_check import check
 from tests.redis_servers import free_port, redis_server
 
 pytestmark = pytest.mark.deploy
@@ -72,15 +71,7 @@ def test_every_step_of_the_isolation_check_holds_over_tls_and_both_replicas(
 ) -> None:
     for url in front.urls():
         before = [replica.log.count("tool=") for replica in front.replicas]
-        checked = subprocess.run(
-            [sys.executable, "-m", "app", "check", url, "--conversations", "20"],
-            cwd=ROOT,
-            env=environment(tmp_path) | {"SSL_CERT_FILE": str(front.signed.ca)},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        checked = check(url, tmp_path, "--conversations", "20", SSL_CERT_FILE=str(front.signed.ca))
         assert checked.returncode == 0, checked.stdout + checked.stderr
         assert "18 of 18 steps held" in checked.stdout
         calls = [
@@ -88,6 +79,12 @@ def test_every_step_of_the_isolation_check_holds_over_tls_and_both_replicas(
             for replica, earlier in zip(front.replicas, before, strict=True)
         ]
         assert min(calls) > max(calls) / 2, f"not in turn: {calls}"
+
+
+def test_a_certificate_that_nobody_trusts_is_said_with_the_way_out(front: Front, tmp_path: Path) -> None:
+    checked = check(front.root.base + "/mcp", tmp_path)
+    assert checked.returncode == 1
+    assert "SSL_CERT_FILE=ca.pem" in checked.stdout
 
 
 @pytest.mark.parametrize("claimed", [{}, {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "http"}])
