@@ -7,7 +7,8 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-faults test-conformance bench-carts bench-search bench-http bench-cost clean
+.PHONY: run test check-style test-faults test-deploy test-image test-conformance bench-carts bench-search bench-http \
+    bench-cost clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -17,6 +18,12 @@ test: .venv/.ready-dev check-style  ## Lint, format, types, all tests
 
 test-faults: .venv/.ready-dev  ## Kills, full disks, lost answers: each prints what it came to; up to 4 minutes
 	$(BIN)/pytest -m fault tests/faults
+
+test-deploy: .venv/.ready-deploy  ## nginx and Caddy in front of two replicas; needs both and redis-server
+	$(BIN)/pytest -m deploy tests/deploy
+
+test-image: .venv/.ready-dev  ## Builds and runs the container image with buildah; needs root and debootstrap
+	$(BIN)/pytest -m image tests/image
 
 check-style: .venv/.ready-dev
 	$(BIN)/ruff check .
@@ -45,6 +52,10 @@ bench-cost: .venv/.ready-dev  ## Count the functions that a call runs, for the g
 .venv/.ready-dev: uv.lock pyproject.toml | .venv/.uv
 	$(UV) sync --frozen --inexact --quiet
 	@touch $@ .venv/.ready
+
+.venv/.ready-deploy: uv.lock pyproject.toml | .venv/.uv
+	$(UV) sync --frozen --inexact --group deploy --quiet
+	@touch $@ .venv/.ready .venv/.ready-dev
 
 # --inexact keeps the uv that pip put here.
 .venv/.uv:

@@ -127,7 +127,8 @@ def check(
     Parameters
     ----------
     url:
-        The server's MCP address, for example http://127.0.0.1:8000/mcp.
+        The server's MCP address, for example http://127.0.0.1:8000/mcp or https://shop.example/mcp. A
+        certificate authority of your own is named by the variable SSL_CERT_FILE.
     conversations:
         How many conversations cross over at once in the last step.
     """

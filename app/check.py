@@ -57,6 +57,8 @@ class _Steps:
             wrong = await run()
         except (CheckFailed, httpx.HTTPError) as error:
             wrong = f"{type(error).__name__}: {error}"
+            if "CERTIFICATE_VERIFY_FAILED" in wrong:
+                wrong += "; a certificate authority of your own is named by SSL_CERT_FILE=ca.pem"
         self.held += wrong is None
         print(f"  ✅ {expected}" if wrong is None else f"  ❌ {expected}\n     but {wrong}", flush=True)
 

@@ -1,5 +1,7 @@
 """What a request passes before it reaches MCP: a cap on its body, one spelling of the path, POST only."""
 
+import asyncio
+import contextlib
 import logging
 from typing import Final
 
@@ -15,6 +17,8 @@ log = logging.getLogger("agala.http")
 
 _MISDIRECTED: Final = 421
 _FORBIDDEN: Final = 403
+_PASSED_OVER_BYTES: Final = 4 * 1024 * 1024
+_PASSED_OVER_SECONDS: Final = 5
 
 
 class Edge:
@@ -47,6 +51,7 @@ class Edge:
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await self._body(Headers(scope=scope), receive)
         if body is None:
+            await _pass_over(receive)
             text = f"The body is longer than {self._max_body_bytes} bytes. Send less in one call.\n"
             await PlainTextResponse(text, 413, {"Connection": "close"})(scope, receive, send)
             return
@@ -90,6 +95,21 @@ class Edge:
                 return None
             if not message.get("more_body", False):
                 return b"".join(parts)
+
+
+async def _pass_over(receive: Receive) -> None:
+    """Take in and forget what still comes of a body that is refused, within reason.
+
+    A proxy that is still sending when the connection is closed throws the answer away and says 502.
+    """
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PASSED_OVER_SECONDS):
+            while size < _PASSED_OVER_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 class _Readable:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from app.carts.open import sqlite_file
 from app.catalog.source import feeds_in, imported_dir
+from app.drain import DRAIN_SECONDS, DrainingServer
 from app.errors import InvalidSetting
 from app.progress import shown_on_terminal
 from app.settings import Settings, current_settings
@@ -20,7 +21,10 @@ from app.telemetry.logs import log_to_stderr
 from app.telemetry.together import count_together
 from app.workers import Announce, Workers, listen_together
 
-_GRACE_SECONDS = 10
+GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies keep an idle connection (60 s in deploy/): the side that sends must be the one to close
+it, or a call meets a connection that was closed a moment ago."""
 
 
 def serve() -> None:
@@ -41,7 +45,7 @@ def serve() -> None:
         workers = Workers(
             listeners,
             lambda listener, announce: _serve_on(listener, announce, app, settings),
-            patience_seconds=_GRACE_SECONDS + 5,
+            patience_seconds=DRAIN_SECONDS + GRACE_SECONDS + 5,
         )
         if code := workers.serve(_say):
             sys.exit(code)
@@ -59,7 +63,9 @@ def _serve_on(listener: socket.socket, announce: Announce, app: ASGIApp, setting
         log_level="warning",
         log_config=None,  # its lines are written with ours, by app/telemetry/logs.py
         server_header=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        proxy_headers=False,  # app/server.py believes the proxies that are named, and no others
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_serve(config, listener, settings, announce))
@@ -76,7 +82,7 @@ async def _serve(
         # answered, and all that is left is to close the carts.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        await uvicorn.Server(config).serve([listener])
+        await DrainingServer(config).serve([listener])
 
 
 def _listen(settings: Settings) -> list[socket.socket]:

@@ -16,9 +16,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.edge import Edge
 from app.errors import StoreUnavailable
+from app.pages import page_routes
 from app.sessions.hosts import SESSION_HEADER
 from app.settings import Settings, current_settings
 from app.shop import mcp, open_now
@@ -50,8 +52,12 @@ def create_app(settings: Settings) -> Starlette:
     watching = [Route("/healthz", _healthz), Route("/readyz", _readyz), *_metrics(settings)]
     quiet = {route.path for route in watching}
     return Starlette(
-        routes=[*watching, Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes))],
-        middleware=[Middleware(Requests, quiet=quiet), *_cors(settings)],
+        routes=[
+            *watching,
+            *page_routes(settings),
+            Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes)),
+        ],
+        middleware=[Middleware(Requests, quiet=quiet), *_proxies(settings), *_cors(settings)],
         lifespan=lifespan,
     )
 
@@ -62,6 +68,13 @@ def _metrics(settings: Settings) -> list[Route]:
     from app.telemetry.exposition import Scrape  # noqa: PLC0415 - only who wants metrics waits for its import
 
     return [Route(settings.metrics_path, Scrape())]
+
+
+def _proxies(settings: Settings) -> list[Middleware]:
+    """Who is behind a proxy, as far as the proxy may be believed: the request's client address and scheme."""
+    if not settings.trusted_proxies:
+        return []
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)]
 
 
 def _cors(settings: Settings) -> list[Middleware]:

@@ -1,6 +1,7 @@
 """Settings: every `SHOP_…` variable, read once from the environment and `.env`."""
 
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -10,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.errors import InvalidSetting
 from app.money import known_currency
 
-_TAKEN_PATHS: Final = ("/mcp", "/healthz", "/readyz", "/.well-known")
+_TAKEN_PATHS: Final = ("/mcp", "/healthz", "/readyz", "/privacy", "/.well-known")
 
 
 class Settings(BaseSettings):
@@ -46,6 +47,11 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         description="Web origins that may call from a browser, separated by commas: https://shop.example.",
+    )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or networks of the proxies in front, separated by commas: 10.0.0.0/8. "
+        "X-Forwarded-For and X-Forwarded-Proto are believed from them only.",
     )
     max_body_bytes: int = Field(65_536, ge=1024, description="The longest request body, in bytes.")
 
@@ -106,6 +112,18 @@ class Settings(BaseSettings):
         3, ge=1, le=64, description="Shorter conversation ids are refused; raise it in production."
     )
 
+    contact: str | None = Field(
+        None,
+        description="Who runs the shop and how to reach them, as /privacy says: Green Shop Ltd., "
+        "1 Main Street, Dublin, privacy@shop.example.",
+    )
+    openai_challenge: str | None = Field(
+        None,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The token of OpenAI's portal that /.well-known/openai-apps-challenge shows, to prove "
+        "that the domain is yours.",
+    )
+
     debug_tools: bool = Field(True, description="false takes the debug_session tool off.")
     debug_others: bool = Field(True, description="false hides other sessions in debug_session.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
@@ -132,12 +150,24 @@ class Settings(BaseSettings):
         host, _, port = self.metrics.rpartition(":")
         return host.strip("[]") or "127.0.0.1", int(port)
 
-    @field_validator("allowed_hosts", "allowed_origins", mode="before")
+    @field_validator("allowed_hosts", "allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for network in value:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError(
+                    f"{network} is no address or network such as 10.0.0.7 or 10.0.0.0/8"
+                ) from None
+        return value
 
     @field_validator("secret")
     @classmethod

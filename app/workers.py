@@ -154,6 +154,9 @@ class Workers:
             # A second Ctrl-C is passed on as it is: whoever presses it twice doesn't want to wait.
             again = number == signal.SIGINT and self._stopping_since is not None
             self._stopping_since = self._stopping_since or time.monotonic()
+            # A socket that stayed open here would go on taking connections that nobody serves.
+            for worker in self._workers:
+                worker.listener.close()
             self._tell(signal.SIGINT if again else signal.SIGTERM)
 
         before = {number: signal.signal(number, stop) for number in _SIGNALS}

@@ -46,6 +46,7 @@ def test_settings_come_from_a_dotenv_file_too() -> None:
         ("SHOP_SESSION_FALLBACK", "default", "'handle', 'shared' or 'refuse'"),
         ("SHOP_SECRET", "short", "SHOP_SECRET: must have at least 16 characters"),
         ("SHOP_CURRENCY", "XXL", "ISO 4217"),
+        ("SHOP_TRUSTED_PROXIES", "10.0.0.1, proxy", "proxy is no address or network"),
         ("SHOP_BASE_URL", "shop.example", "https://"),
         ("SHOP_MAX_QUANTITY", "0", "SHOP_MAX_QUANTITY='0'"),
     ],

@@ -12,11 +12,11 @@ from tests.redis_servers import redis_server
 NAIVE = Path(__file__).with_name("naive_server.py")
 
 
-def check(url: str, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def check(url: str, tmp_path: Path, *more: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "app", "check", url, *more],
         cwd=ROOT,
-        env=environment(tmp_path),
+        env=environment(tmp_path) | variables,
         capture_output=True,
         text=True,
         timeout=240,

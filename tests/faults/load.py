@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ _PAUSE_SECONDS: Final = 0.05
 _AWAY_SECONDS: Final = 0.3
 _PATIENCE_SECONDS: Final = 60.0
 _CALL_SECONDS: Final = 20.0
+_GATEWAY_ERRORS: Final = (502, 503, 504)
 
 
 @dataclass(slots=True)
@@ -57,16 +59,31 @@ class Account:
         return f"{self.acknowledged:,} acknowledged, {self.lost:,} lost, {self.doubled:,} doubled{unanswered}"
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A call that was sent and got no answer of the shop's, between these moments of `time.monotonic()`."""
+
+    sent: float
+    given_up: float
+    said: str
+
+
 class Load:
     """Clients that change carts until told to stop. Each second change has a key, and is repeated until it is
-    answered; the others are sent once. Several clients share a cart, and take the servers in turn."""
+    answered; the others are sent once. Several clients share a cart, and take the servers in turn.
 
-    def __init__(self, *urls: str, clients: int = CLIENTS) -> None:
+    With `trust` the servers are a proxy with TLS, whose certificate it holds good: what the proxy answers for
+    a server that it has lost (502 to 504) is no answer.
+    """
+
+    def __init__(self, *urls: str, clients: int = CLIENTS, trust: ssl.SSLContext | None = None) -> None:
         self.changes: list[Change] = []
+        self.unanswered: list[Unanswered] = []
         self.refused = 0
         self.slowest_refusal = 0.0
         self._urls = itertools.cycle(urls)
         self._clients = clients
+        self._trust = trust
         self._slots = _slots()
         self._finishing = False
         self._deadline = float("inf")
@@ -130,7 +147,7 @@ class Load:
             self._problems.append(error)
 
     async def _work(self) -> None:
-        async with _http() as http, asyncio.TaskGroup() as clients:
+        async with _http(self._trust) as http, asyncio.TaskGroup() as clients:
             for _ in range(self._clients):
                 clients.create_task(self._client(http))
 
@@ -143,17 +160,17 @@ class Load:
     async def _make(self, http: httpx.AsyncClient, change: Change) -> None:
         began = time.monotonic()
         while time.monotonic() < self._deadline:
+            sent = time.monotonic()
             try:
-                sent = time.monotonic()
-                answer = await _add(http, next(self._urls), change)
+                answer = await self._add(http, next(self._urls), change)
             except httpx.ConnectError:
                 # Nobody listens: nothing was sent, so that this is no try.
                 if self._finishing and change.key is None:
                     return
                 await asyncio.sleep(_AWAY_SECONDS)
                 continue
-            except httpx.TransportError:
-                pass  # it was made or not
+            except httpx.TransportError as error:  # it was made or not
+                self.unanswered.append(Unanswered(sent, time.monotonic(), repr(error)))
             else:
                 if not answer.get("isError"):
                     change.acknowledged = True
@@ -166,6 +183,16 @@ class Load:
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
         assert change.key is None, "a keyed change wasn't answered in the end"
+
+    async def _add(self, http: httpx.AsyncClient, url: str, change: Change) -> dict[str, Any]:
+        meta = {"openai/session": change.conversation}
+        if change.key is not None:
+            meta["idempotencyKey"] = change.key
+        arguments = {"product_id": change.product_id, "quantity": 4**change.digit}
+        response = await http.post(url, **server.request("add_to_cart", arguments, meta=meta))
+        if self._trust is not None and response.status_code in _GATEWAY_ERRORS:
+            raise httpx.RemoteProtocolError(f"{response.status_code} of the proxy")
+        return server.result(response)
 
 
 def account(url: str, changes: Iterable[Change]) -> Account:
@@ -195,16 +222,9 @@ def _slots() -> Iterator[Change]:
             yield next(cart)
 
 
-def _http() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=_CALL_SECONDS, limits=httpx.Limits(max_connections=CLIENTS))
-
-
-async def _add(http: httpx.AsyncClient, url: str, change: Change) -> dict[str, Any]:
-    meta = {"openai/session": change.conversation}
-    if change.key is not None:
-        meta["idempotencyKey"] = change.key
-    arguments = {"product_id": change.product_id, "quantity": 4**change.digit}
-    return await server.call_on(http, url, "add_to_cart", arguments, meta=meta)
+def _http(trust: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=CLIENTS)
+    return httpx.AsyncClient(timeout=_CALL_SECONDS, limits=limits, verify=trust or True)
 
 
 async def _carts(url: str, conversations: Iterable[str]) -> dict[str, dict[str, int]]:
