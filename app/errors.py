@@ -72,13 +72,14 @@ class OtherCart(ShopError):
 class CartExpired(ShopError):
     """The caller's own cart expired, but can still be brought back. Times are ISO 8601."""
 
-    def __init__(self, expired_at: str, restorable_until: str) -> None:
+    def __init__(self, expired_at: str, restorable_until: str, cart_id: str) -> None:
         super().__init__(
             f"This cart expired on {expired_at} (cart_expired). Call restore_cart to have it back as it was, "
             f"which is possible until {restorable_until}, or clear_cart to begin an empty one.",
             reason="cart_expired",
             expired_at=expired_at,
             restorable_until=restorable_until,
+            cart_id=cart_id,
         )
 
 
@@ -105,6 +106,19 @@ class NothingToUndo(ShopError):
                 else "Nothing was changed yet."
             ),
             versions=known,
+        )
+
+
+class VersionConflict(ShopError):
+    """The cart was changed since the version that a change was asked for. `cart` is the cart as it is."""
+
+    def __init__(self, expected: int, current: int, cart: Mapping[str, Any]) -> None:
+        super().__init__(
+            f"The cart was changed meanwhile: it is at version {current}, and this change was for version "
+            f"{expected}, so nothing was done. Look at the cart as it is now, and ask for the change again "
+            "if it is still wanted.",
+            version=current,
+            cart=cart,
         )
 
 

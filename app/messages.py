@@ -17,6 +17,24 @@ def say(locale: str, message: str, **values: Any) -> str:
     return (_translations(locale.partition("_")[0]).get(message) or message).format(**values)
 
 
+def languages() -> frozenset[str]:
+    """What there are words in: the names of the files, and English."""
+    return frozenset({"en", *(file.stem for file in _FOLDER.glob("*.po"))})
+
+
+def messages_of(locale: str, context: str) -> dict[str, str]:
+    """All messages of a set (`msgctxt` in the files) by their English texts, in the language of `locale`."""
+    found: dict[str, str] = {}
+    for language in sorted(languages() - {"en"}):
+        with (_FOLDER / f"{language}.po").open("rb") as po:
+            for m in read_po(po, locale=language):
+                if m.id and m.context == context:
+                    found.setdefault(str(m.id), str(m.id))
+                    if language == locale:
+                        found[str(m.id)] = str(m.string)
+    return found
+
+
 @cache
 def _translations(language: str) -> dict[str, str]:
     file = _FOLDER / f"{language}.po"

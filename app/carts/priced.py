@@ -55,6 +55,7 @@ class StoreSubtotal(BaseModel):
     """What the available lines of one store come to."""
 
     store: str
+    name: Annotated[str, Field(description="The store's name.")] = ""
     subtotal: Amount
 
 
@@ -151,7 +152,9 @@ def price(cart: Cart | None, cart_id: CartId, catalog: Catalog) -> CartView:
         lines=lines,
         total_quantity=cart.total_quantity,
         subtotals=[
-            StoreSubtotal(store=store, subtotal=Amount.of(money, catalog.locale_of(store)))
+            StoreSubtotal(
+                store=store, name=catalog.name_of(store), subtotal=Amount.of(money, catalog.locale_of(store))
+            )
             for (store, _), money in subtotals.items()
         ],
         totals=[Amount.of(money, catalog.locale) for money in totals.values()],
