@@ -19,6 +19,7 @@ from app.catalog.build import Progress
 from app.catalog.catalog import Catalog, open_catalog
 from app.catalog.importers.feed import Defaults
 from app.catalog.watch import Watch
+from app.checkout.ways import Ways, ways_file
 from app.logs import log_to_stderr
 from app.sessions.middleware import SessionMiddleware
 from app.sessions.resolver import Resolver
@@ -30,8 +31,8 @@ DEBUG_TAG: Final = "debug"
 INSTRUCTIONS: Final = """\
 Search a shop's products and keep a shopping cart for this conversation. Find products with search_products, \
 then use the product_id it gives in add_to_cart. Every answer shows the whole cart. If an answer says to \
-pass its cart_id, do so on every later call. Prices and names come \
-from the shop: never make one up."""
+pass its cart_id, do so on every later call. When the shopper is done, checkout_link gives the way to the \
+shop. Prices and names come from the shop: never make one up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Shop:
     backend: CartBackend
     carts: CartStore
     resolver: Resolver
+    ways: Ways
 
 
 _open: Shop | None = None
@@ -64,6 +66,8 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
     async with contextlib.AsyncExitStack() as closing:
         catalog = open_catalog(settings.catalog, settings.data_dir, defaults, progress)
         closing.callback(catalog.close)
+        ways = Ways(settings.checkout, ways_file(settings.catalog, settings.data_dir))
+        ways.check(catalog)
         backend = await open_carts(settings.carts_url, settings.data_dir, settings.redis_wait)
         closing.push_async_callback(backend.close)
         secret = settings.secret.encode() if settings.secret else await backend.secret()
@@ -79,7 +83,7 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
             ignore_session_header=settings.ignore_session_header,
             min_id_length=settings.min_session_id_length,
         )
-        _open = Shop(settings, catalog, backend, carts, resolver)
+        _open = Shop(settings, catalog, backend, carts, resolver, ways)
         beside = [
             asyncio.create_task(Sweeper(backend).run(), name="carts-sweeper"),
             asyncio.create_task(Watch(catalog, settings.catalog_poll_seconds).run(), name="catalog-watch"),

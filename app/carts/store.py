@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from app.carts.backend import CartBackend, CartSummary
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart, CartLine, Edit, Limits
+from app.carts.errors import ItemsRefused, NotInCart, VersionConflict
 from app.carts.handle import CartId, random_cart_id
 from app.carts.priced import (
     CartHistory,
@@ -27,12 +28,9 @@ from app.errors import (
     CartExpired,
     CartIdRequired,
     CartNotFound,
-    ItemsRefused,
     NothingToRestore,
-    NotInCart,
     ProductUnavailable,
     ShopError,
-    VersionConflict,
 )
 from app.sessions.session import Recognition, Session
 
@@ -83,7 +81,9 @@ class CartStore:
         """The session's cart. Writes nothing. Raises `CartNotFound` (a handle of no cart), `CartExpired`."""
         if session.cart_id is None:
             return no_cart()
-        return price(await self._load(session, session.cart_id), session.cart_id, self._catalog)
+        return price(
+            await self._load(session, session.cart_id), session.cart_id, self._catalog, session.locale
+        )
 
     async def history(self, session: Session) -> CartHistory:
         """The last changes of the session's cart, newest first. Raises what `view` raises."""
@@ -132,7 +132,7 @@ class CartStore:
                 if (error := cart.over_limit(product_id, after, self._limits)) is not None
             }
             if refused or over:
-                raise _refused(refused | over)
+                raise ItemsRefused(refused | over)
             return Edit(quantities, lines)
 
         asked = _Ask("add_items_to_cart", {"items": sorted(added.items())}, edit, starts=True)
@@ -170,7 +170,9 @@ class CartStore:
         def edit(cart: Cart) -> Edit:
             there = cart.quantity(product_id)
             if not there:
-                raise _not_in_cart(product_id, cart)
+                raise NotInCart(
+                    product_id, [(line.product_id, line.name, line.quantity) for line in cart.lines]
+                )
             return Edit({product_id: 0 if quantity is None else max(there - quantity, 0)})
 
         arguments = {"product_id": product_id, "quantity": quantity}
@@ -249,7 +251,7 @@ class CartStore:
                 return stored
             cart = self._cart_for(ask, session, cart_id, stored, now)
             if ask.version is not None and ask.version != cart.version:
-                view = price(cart, cart_id, self._catalog)
+                view = price(cart, cart_id, self._catalog, session.locale)
                 raise VersionConflict(ask.version, cart.version, view.model_dump(mode="json"))
             saved = cart.saved(
                 ask.action, ask.edit(cart), now=now, ttl_seconds=self._ttl_seconds, limits=self._limits
@@ -260,7 +262,7 @@ class CartStore:
         receipt = cart.receipt(key, call, now) if key else None
         made = receipt.lines if receipt else cart.history[-1].lines
         changes = [quantity_change(change, cart, self._catalog) for change in made]
-        return price(cart, cart_id, self._catalog), changes, repeated
+        return price(cart, cart_id, self._catalog, session.locale), changes, repeated
 
     def _cart_for(self, ask: _Ask, session: Session, cart_id: CartId, stored: Cart | None, now: int) -> Cart:
         """The cart that a change starts from."""
@@ -294,11 +296,7 @@ class CartStore:
             return {}, error
         if product.available:
             return {product.id: CartLine(product.id, 1, product.name, product.price, self._now())}, None
-        return {}, ProductUnavailable(
-            f"{product.name} ({product.id}) isn't available just now. Look for something like it with "
-            "search_products.",
-            product_id=product.id,
-        )
+        return {}, ProductUnavailable(product.id, product.name)
 
     def _now(self) -> int:
         return int(self._clock())
@@ -312,25 +310,3 @@ def _digest(*parts: object) -> str:
     """16 hex digits for what a key or a call said: neither is kept itself (rule 8)."""
     text = json.dumps(parts, ensure_ascii=False, sort_keys=True)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def _refused(problems: Mapping[str, ShopError]) -> ItemsRefused:
-    named = " ".join(f"[{product_id[:80]}] {error}" for product_id, error in problems.items())
-    return ItemsRefused(
-        f"Nothing was added, because of {len(problems)} of the items. {named} Correct or leave these out and "
-        "send the whole list again.",
-        items=[
-            {"product_id": product_id[:80], "code": error.code, "message": str(error)}
-            for product_id, error in problems.items()
-        ],
-    )
-
-
-def _not_in_cart(product_id: str, cart: Cart) -> NotInCart:
-    there = ", ".join(f"{line.product_id} ({line.name} × {line.quantity})" for line in cart.lines)
-    return NotInCart(
-        f"{product_id[:80]!r} isn't in the cart. "
-        + (f"In the cart: {there}. Use one of these product_ids." if there else "The cart is empty."),
-        product_id=product_id[:80],
-        in_cart=[line.product_id for line in cart.lines],
-    )

@@ -15,6 +15,7 @@ from fastmcp.tools import ToolResult
 from starlette.requests import Request
 
 from app.errors import ShopError
+from app.language import asked_of
 from app.sessions.hosts import HEADERS
 from app.sessions.resolver import Evidence
 from app.sessions.session import Recognition, Session
@@ -91,6 +92,7 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
         cart_id=arguments.get("cart_id"),
         ticket=arguments.get("ticket"),
         idempotency_key=arguments.get("idempotency_key"),
+        locale=asked_of(ctx),
     )
 
 

@@ -32,7 +32,8 @@ class Session:
 
     `owner` is the wall: a digest of the verified principal, or `anonymous`. `cart_id` is None only for
     `Recognition.NOTHING`. `source` says in words where the id was found. `conversation` is the id as the
-    client sent it; it is for its own caller's eyes, never kept and never logged.
+    client sent it; it is for its own caller's eyes, never kept and never logged. `locale` is the one that the
+    caller asks its answers in; None: as the store's are.
     """
 
     owner: str
@@ -41,6 +42,7 @@ class Session:
     source: str
     conversation: str | None = None
     idempotency_key: str | None = None
+    locale: str | None = None
 
     def key(self, cart_id: CartId) -> CartKey:
         """Where this owner keeps the cart of that handle."""

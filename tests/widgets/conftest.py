@@ -52,14 +52,9 @@ def browser(chromium: str) -> Iterator[Browser]:
 def page_address(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The host page, bundled and served."""
     folder = tmp_path_factory.mktemp("host")
+    out = f"--outfile={folder / 'host.js'}"
     subprocess.run(
-        [
-            MODULES / ".bin" / "esbuild",
-            "host.js",
-            "--bundle",
-            "--format=esm",
-            f"--outfile={folder / 'host.js'}",
-        ],
+        [MODULES / ".bin" / "esbuild", "host.js", "--bundle", "--format=esm", out],
         cwd=HERE,
         check=True,
         capture_output=True,
