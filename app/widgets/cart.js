@@ -79,7 +79,7 @@ function drawLines(lines) {
   for (const [id, row] of rows) {
     if (keep.has(id)) continue;
     const next = row.element.nextElementSibling ?? row.element.previousElementSibling;
-    keepFocus(row.element, next?.querySelector("button"));
+    keepFocus(row.element, next?.querySelector("button:not([aria-disabled=true])"));
     row.element.remove();
     rows.delete(id);
   }

@@ -82,13 +82,14 @@ function picture(product) {
 /** − quantity +, with a field to type into. `change` gets the absolute quantity that is wanted, at least `least`. */
 function stepper(name, least, change) {
   let quantity = 0;
+  let most = MOST;
   const field = el("input", { type: "text", inputmode: "numeric", autocomplete: "off", maxlength: 6 });
   const less = el("button", { type: "button", className: "step", onclick: () => want(quantity - 1) }, icon("minus"));
   const more = el("button", { type: "button", className: "step", onclick: () => want(quantity + 1) }, icon("plus"));
   const group = el("div", { className: "stepper", role: "group" }, less, field, more);
 
   function want(next) {
-    if (Number.isInteger(next) && next >= least && next <= MOST && next !== quantity) { show(next); change(next); }
+    if (Number.isInteger(next) && next >= least && next <= Math.max(most, quantity - 1) && next !== quantity) { show(next); change(next); }
     else field.value = String(quantity);
   }
   field.onchange = () => want(/^\d+$/.test(field.value.trim()) ? Number(field.value) : NaN);
@@ -102,8 +103,10 @@ function stepper(name, least, change) {
   function show(now, rising = true) {
     quantity = now;
     if (field.value !== String(now)) field.value = String(now);
-    more.disabled = !rising || now >= MOST;
-    less.disabled = now <= least;
+    most = rising ? MOST : now;
+    // Not `disabled`: the keyboard would lose its place when a button gets there.
+    more.setAttribute("aria-disabled", String(now >= most));
+    less.setAttribute("aria-disabled", String(now <= least));
     less.replaceChildren(icon(now <= 1 && !least ? "bin" : "minus"));
     label();
   }
@@ -122,7 +125,7 @@ function announce(text) { document.getElementById("said").textContent = text; }
 /** Keep the keyboard where it is if what it was on goes away: `next`, else the heading. */
 function keepFocus(gone, next) {
   if (!gone.contains(document.activeElement)) return;
-  (next ?? document.querySelector("h1"))?.focus();
+  (next?.isConnected ? next : document.querySelector("h1")).focus();
 }
 
 function textOf(result) {

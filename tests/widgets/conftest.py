@@ -2,10 +2,11 @@
 
 import http.server
 import os
+import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -64,11 +65,18 @@ def page_address(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         '<body style="margin:0"><script type="module" src="host.js"></script>',
         encoding="utf-8",
     )
+    (folder / "tomato.svg").write_text(_TOMATO, encoding="utf-8")
     handler = partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving_page:
         threading.Thread(target=serving_page.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{serving_page.server_address[1]}"
         serving_page.shutdown()
+
+
+_TOMATO: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 30"><circle cx="20" cy="16" r="11" fill="#d8392b"/>'
+    '<path d="M20 6q-5-4-8 1 5 2 8-1 3 3 8 1-3-5-8-1" fill="#3d8b3d"/></svg>'
+)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -84,7 +92,7 @@ LONG: Final = "Extraordinarily long organic wholegrain spelt breakfast cereal wi
 def server(page_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("shop")
     green = [
-        row(1, "עגבניות שרי אורגניות", "15.90", nameEn="Cherry tomatoes", image=f"{page_address}/tomato.png"),
+        row(1, "עגבניות שרי אורגניות", "15.90", nameEn="Cherry tomatoes", image=f"{page_address}/tomato.svg"),
         row(2, "מלפפונים", "7.00", nameEn="Cucumbers"),
         row(3, "טחינה גולמית משומשום מלא", "22.50", nameEn="Tahini"),
         row(4, HOSTILE, "9.90"),
@@ -137,6 +145,9 @@ class Host:
         assert isinstance(found, list)
         return found
 
+    def button(self, name: str) -> Locator:
+        return self.widget.get_by_role("button", name=_marked(name))
+
     def line(self, name: str) -> Locator:
         return self.widget.locator("li").filter(has_text=name)
 
@@ -157,6 +168,11 @@ class Host:
         found = frame.evaluate("async () => (await axe.run()).violations")
         told = [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found]
         assert told == []
+
+
+def _marked(label: str) -> re.Pattern[str]:
+    """A label, with or without the isolates that the widgets put around a shop's words."""
+    return re.compile("".join(f"[\u2068\u2069]?{re.escape(letter)}" for letter in label))
 
 
 @pytest.fixture
@@ -181,6 +197,3 @@ def _hosted(browser: Browser, address: str, server: Server, conversation: str | 
     yield host
     context.close()
     assert host.problems == []
-
-
-Mounted = Callable[..., Host]
