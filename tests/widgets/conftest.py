@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Locator, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    FloatRect,
+    FrameLocator,
+    Locator,
+    Page,
+    sync_playwright,
+)
 
 from tests.conftest import row, write_feed
 from tests.e2e.server import Server, call, serving
@@ -26,6 +34,19 @@ FLAGS: Final = (
 )
 SHOTS: Final = Path(os.environ.get("SHOP_TEST_SHOTS", HERE.parents[1] / "dist" / "widgets"))
 """Where screenshots go."""
+
+WATCH: Final = """
+if (window !== parent) new MutationObserver((_, watching) => {
+  if (!document.querySelector(".lines li")) return;
+  watching.disconnect();
+  requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => { window.paintedAt = performance.timeOrigin + performance.now(); };
+    port2.postMessage(0);
+  });
+}).observe(document, { subtree: true, childList: true });
+"""
+"""Notes in a widget when its first lines have been painted: the first task after the frame that has them."""
 
 _numbers = count(1)
 
@@ -74,7 +95,8 @@ def page_address(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 _TOMATO: Final = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 30"><circle cx="20" cy="16" r="11" fill="#d8392b"/>'
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 30">'
+    '<circle cx="20" cy="16" r="11" fill="#d8392b"/>'
     '<path d="M20 6q-5-4-8 1 5 2 8-1 3 3 8 1-3-5-8-1" fill="#3d8b3d"/></svg>'
 )
 
@@ -102,6 +124,9 @@ def server(page_address: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     write_feed(folder / "feeds", "green", green, store="הירקן של גליה", currency="ILS", locale="he_IL")
     blue = [row(1, "Rolled oats 500 g", "4.25"), row(2, "Olive oil", "12.00")]
     write_feed(folder / "feeds", "blue", blue, store="Blue Pantry", currency="USD", locale="en_US")
+    (folder / "feeds" / "checkout.toml").write_text(
+        '[green]\nurl = "https://green.example/basket?add={items}"\n', encoding="utf-8"
+    )
     with serving(folder / "server", catalog=folder / "feeds", allowed_origins=page_address) as running:
         yield running
 
@@ -170,6 +195,12 @@ class Host:
         assert told == []
 
 
+def box(locator: Locator) -> FloatRect:
+    found = locator.bounding_box()
+    assert found is not None
+    return found
+
+
 def _marked(label: str) -> re.Pattern[str]:
     """A label, with or without the isolates that the widgets put around a shop's words."""
     return re.compile("".join(f"[\u2068\u2069]?{re.escape(letter)}" for letter in label))
@@ -189,6 +220,7 @@ def nameless(browser: Browser, page_address: str, server: Server) -> Iterator[Ho
 
 def _hosted(browser: Browser, address: str, server: Server, conversation: str | None) -> Iterator[Host]:
     context = browser.new_context(viewport={"width": 1000, "height": 1500}, locale="en-GB", timezone_id="UTC")
+    context.add_init_script(WATCH)
     page = context.new_page()
     page.set_default_timeout(10_000)
     page.goto(f"{address}/index.html")
