@@ -69,3 +69,4 @@ def _started() -> Iterator[str]:
             yield said.split()[-1]
         finally:
             shop.terminate()
+            shop.communicate()  # it has a last word

@@ -35,7 +35,7 @@ def demo(folder: Path, *arguments: str) -> Iterator[str]:
 
 
 def opened(browser: Browser, address: str) -> Page:
-    page = browser.new_page(viewport={"width": 1180, "height": 900}, locale="en-US")
+    page = browser.new_page(viewport={"width": 1180, "height": 1440}, locale="en-US")
     page.set_default_timeout(15_000)
     page.goto(address)
     return page
@@ -87,12 +87,14 @@ def test_it_starts_a_shop_of_its_own_where_none_runs_and_looks_well(browser: Bro
         found = page.evaluate("async () => (await axe.run({ iframes: false })).violations")
         assert [one["id"] for one in found] == []
         SHOTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SHOTS / "demo.png", full_page=True)
+        page.wait_for_timeout(500)
+        page.screenshot(path=SHOTS / "demo.png")
         page.get_by_label("Language").select_option("he")
         expect(frame(page, "Cart of", "B").locator("html")).to_have_attribute("dir", "rtl")
         page.get_by_role("button", name="Light / dark").click()
         expect(frame(page, "Cart of", "B").locator("html")).to_have_attribute("data-theme", "dark")
-        page.screenshot(path=SHOTS / "demo-he-dark.png", full_page=True)
+        page.wait_for_timeout(500)
+        page.screenshot(path=SHOTS / "demo-he-dark.png")
         page.close()
 
 
