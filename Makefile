@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-faults test-widgets test-conformance bench-carts bench-search clean
+.PHONY: run test check-style test-faults test-conformance bench-carts bench-search bench-http clean test-widgets
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -39,6 +39,9 @@ bench-carts: .venv/.ready-dev  ## How fast carts are kept; writes into bench/REA
 
 bench-search: .venv/.ready  ## Figures of search into bench/README.md; needs ../shared/data, takes a quarter of an hour
 	$(BIN)/python -m bench.search
+
+bench-http: .venv/.ready-dev  ## What a call costs, beside four other servers; needs wrk. ARGS=--dry for a look
+	$(BIN)/python -m bench.http $(ARGS)
 
 .venv/.ready: uv.lock pyproject.toml | .venv/.uv
 	$(UV) sync --frozen --inexact --no-dev --quiet

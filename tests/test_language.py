@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from fastmcp import Client
 from fastmcp.client.client import CallToolResult
+from hypothesis import given
+from hypothesis import strategies as st
 
 import app.server
 from app.carts.errors import (
@@ -42,7 +44,7 @@ from app.errors import (
     StoreUnavailable,
 )
 from app.language import asked_locale
-from app.messages import MARKS, Message
+from app.messages import MARKS, Message, say
 from app.settings import read_settings
 from app.shop import mcp, open_shop
 
@@ -105,6 +107,12 @@ def test_accept_language_is_read_by_quality_and_what_is_no_language_is_passed_ov
 def test_the_host_s_word_comes_before_the_header_s_if_there_are_words_for_it() -> None:
     assert asked_locale({"openai/locale": "en-US"}, lambda: "he") == "en_US"
     assert asked_locale({"openai/locale": "fr-FR"}, lambda: "he") == "he"
+
+
+@given(st.text(alphabet=st.characters() | st.sampled_from("aeHI-_;,=q0.9* "), max_size=60))
+def test_nothing_that_a_caller_sends_is_more_than_passed_over(text: str) -> None:
+    locale = asked_locale({"openai/locale": text}, lambda: text)
+    assert locale is None or say(locale, "yes") in {"yes", "כן"}
 
 
 ERRORS = [
