@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -18,6 +19,15 @@ _PAGE: Final = Path(__file__).with_name("demo.html")
 _JSON: Final = "application/json"
 
 
+class _Asked(BaseModel):
+    """What the page's script sends: a call of a conversation's model, or of a widget if it names none."""
+
+    tool: str
+    arguments: dict[str, Any]
+    locale: str
+    conversation: str | None = None
+
+
 def demo_app(upstream: Upstream) -> Starlette:
     """For this machine only: other host names are refused, and other sites' pages can't post JSON here."""
 
@@ -27,10 +37,11 @@ def demo_app(upstream: Upstream) -> Starlette:
     async def call(request: Request) -> Response:
         if request.headers.get("content-type") != _JSON:
             return JSONResponse({"failed": f"send {_JSON}"}, 415)
-        asked: dict[str, Any] = await request.json()
-        result = await upstream.call(
-            asked["tool"], asked["arguments"], asked.get("conversation"), asked["locale"]
-        )
+        try:
+            asked = _Asked.model_validate_json(await request.body())
+        except ValidationError as error:
+            return JSONResponse({"failed": f"This isn't a call: {error.errors()[0]['msg']}"}, 400)
+        result = await upstream.call(asked.tool, asked.arguments, asked.conversation, asked.locale)
         return JSONResponse(result)
 
     async def widget(request: Request) -> Response:

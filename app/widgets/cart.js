@@ -20,7 +20,7 @@ const onward = el("div", { className: "onward" });
 const until = el("p", { className: "until" });
 const foot = el("footer", {}, sums, onward, until);
 root.append(
-  el("header", {}, icon("cart"), heading, count), notice, skeleton(), nothing, list, all, foot,
+  el("header", {}, icon("cart"), heading, count), skeleton(), nothing, list, all, notice, foot,
 );
 
 function skeleton() {

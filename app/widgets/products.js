@@ -14,7 +14,7 @@ const nothing = el("div", { className: "nothing", hidden: true });
 const grid = el("ul", { className: "grid" });
 const more = el("button", { type: "button", className: "quiet wide", hidden: true, onclick: loadMore });
 const bar = el("footer", { className: "bar", hidden: true });
-root.append(el("header", {}, heading, about), notice, skeleton(), nothing, grid, more, bar);
+root.append(el("header", {}, heading, about), skeleton(), nothing, grid, more, notice, bar);
 
 function skeleton() {
   return el("div", { className: "skeleton grid", "aria-hidden": "true" }, ...Array.from({ length: 4 }, () => el("i")));

@@ -39,6 +39,7 @@ WATCH: Final = """
 if (window !== parent) new MutationObserver((_, watching) => {
   if (!document.querySelector(".lines li")) return;
   watching.disconnect();
+  window.drawnAt = performance.timeOrigin + performance.now();
   requestAnimationFrame(() => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => { window.paintedAt = performance.timeOrigin + performance.now(); };
@@ -46,7 +47,8 @@ if (window !== parent) new MutationObserver((_, watching) => {
   });
 }).observe(document, { subtree: true, childList: true });
 """
-"""Notes in a widget when its first lines have been painted: the first task after the frame that has them."""
+"""Notes in a widget when its first lines were there, and when they had been painted: the first task after the
+frame that has them."""
 
 _numbers = count(1)
 

@@ -45,8 +45,9 @@ window.mount = async ({ tool, args = {}, width = 420, without = [], context = {}
   frame.srcdoc = content.text.replace("<head>", `<head><meta http-equiv="Content-Security-Policy" content="${policy(content._meta.ui.csp)}">`);
   await within(ready);
   await bridge.sendToolInput({ arguments: args });
-  const sentAt = performance.timeOrigin + performance.now();
   await bridge.sendToolResult(result);
+  // Posted, and not heard yet: the widget is on this thread too.
+  const sentAt = performance.timeOrigin + performance.now();
   return { uri, meta: content._meta, mimeType: content.mimeType, sentAt };
 };
 

@@ -103,7 +103,8 @@ def test_its_page_is_for_this_machine_only(server: Server, tmp_path: Path) -> No
     with demo(tmp_path, server.url) as address:
         rebound = httpx.post(f"{address}call", content=asked, headers={"Host": "evil.example"})
         form = httpx.post(f"{address}call", content=asked, headers={"Content-Type": "text/plain"})
-    assert (rebound.status_code, form.status_code) == (400, 415)
+        nonsense = httpx.post(f"{address}call", content="{}", headers={"Content-Type": "application/json"})
+    assert (rebound.status_code, form.status_code, nonsense.status_code) == (400, 415, 400)
 
 
 def test_a_shop_that_is_not_there_is_said_on_the_page(browser: Browser, tmp_path: Path) -> None:

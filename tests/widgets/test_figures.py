@@ -11,7 +11,7 @@ from tests.widgets.test_cart import filled
 
 pytestmark = pytest.mark.widget
 
-ROUNDS = 15
+ROUNDS = 7
 
 
 @pytest.mark.parametrize("lines", [5, 100])
@@ -20,19 +20,21 @@ def test_the_first_paint_of_a_cart_after_its_data_is_told(
 ) -> None:
     for start in range(0, lines, 50):
         filled(host, *((f"green:{10 + number}", 1) for number in range(start, min(start + 50, lines))))
-    took = []
+    took, drawn = [], []
     for _ in range(ROUNDS):
         mounted = host.mount("view_cart")
         expect(host.widget.locator("li")).to_have_count(min(lines, 6))
         frame = host.page.frames[-1]
         frame.wait_for_function("() => 'paintedAt' in window")
         took.append(frame.evaluate("() => paintedAt") - mounted["sentAt"])
+        drawn.append(frame.evaluate("() => drawnAt") - mounted["sentAt"])
     with capsys.disabled():
         print(  # noqa: T201 - a figure is what this is for
             f"\nfirst paint of a cart of {lines} lines after its data: median {median(took):.0f} ms, "
-            f"slowest of {ROUNDS} {max(took):.0f} ms; must be at most 100 ms"
+            f"slowest of {ROUNDS} {max(took):.0f} ms; must be at most 100 ms. "
+            f"Until its lines are there: {median(drawn):.0f} ms"
         )
-    assert all(milliseconds > 0 for milliseconds in took)
+    assert min(took) > 0
 
 
 def test_the_size_of_each_widget_is_told(capsys: pytest.CaptureFixture[str]) -> None:
