@@ -261,8 +261,10 @@ class CartStore:
         cart = await self._backend.change(session.key(cart_id), rule)
         receipt = cart.receipt(key, call, now) if key else None
         made = receipt.lines if receipt else cart.history[-1].lines
-        changes = [quantity_change(change, cart, self._catalog) for change in made]
-        return price(cart, cart_id, self._catalog, session.locale), changes, repeated
+        view = price(cart, cart_id, self._catalog, session.locale)
+        names = {line.product_id: line.name for line in view.lines}
+        changes = [quantity_change(change, names, self._catalog) for change in made]
+        return view, changes, repeated
 
     def _cart_for(self, ask: _Ask, session: Session, cart_id: CartId, stored: Cart | None, now: int) -> Cart:
         """The cart that a change starts from."""

@@ -5,15 +5,17 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 import mcp_types
 from fastmcp import Context
 from fastmcp.server.dependencies import get_access_token, get_http_request
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.server.middleware import CallNext, MiddlewareContext
 from fastmcp.tools import ToolResult
 from starlette.requests import Request
 
+from app.dispatch import CallHook
 from app.errors import ShopError
 from app.language import asked_of
 from app.sessions.hosts import HEADERS
@@ -25,10 +27,15 @@ log = logging.getLogger("agala.sessions")
 SCOPE_KEY: Final = "agala"
 """Where the ASGI outside and this middleware leave things for each other in a request's scope."""
 
-_STATE: Final = "session"
+# ASGI gives names in lower case.
+_TELLING: Final = {name.lower().encode(): name.lower() for name in HEADERS}
+
+# A request runs in a context of its own, so that this is nobody else's. FastMCP's own state of a call would
+# do the same, by way of a key that takes longer to make than the session.
+_resolved: ContextVar[Session | ShopError | None] = ContextVar("session", default=None)
 
 
-class SessionMiddleware(Middleware):
+class SessionMiddleware(CallHook):
     """Puts the session of each tool call where `session_of` finds it, and names legacy clients theirs."""
 
     async def on_initialize(
@@ -51,24 +58,24 @@ class SessionMiddleware(Middleware):
         ctx = context.fastmcp_context
         assert ctx is not None  # noqa: S101 - FastMCP gives a call its context
         session: Session | ShopError
+        _resolved.set(None)
         try:
             session = ctx.lifespan_context["shop"].resolver.resolve(_evidence(ctx, context.message))
         except ShopError as error:
             # A tool that needs no cart is answered all the same; session_of raises it for the others.
             session = error
-        await ctx.set_state(_STATE, session, serializable=False)
+        _resolved.set(session)
         return await call_next(context)
 
 
-async def resolved(ctx: Context) -> Session | ShopError | None:
+def resolved() -> Session | ShopError | None:
     """What this call was resolved to; None if it never came so far."""
-    outcome = await ctx.get_state(_STATE)
-    return outcome if isinstance(outcome, Session | ShopError) else None
+    return _resolved.get()
 
 
 async def session_of(ctx: Context) -> Session:
     """The session of this call. Raises what resolving it raised."""
-    session = await resolved(ctx)
+    session = resolved()
     if isinstance(session, ShopError):
         raise session
     if session is None:
@@ -106,7 +113,12 @@ def _request() -> Request | None:
 def _headers(request: Request | None) -> Mapping[str, tuple[str, ...]]:
     if request is None:
         return {}
-    return {name.lower(): values for name in HEADERS if (values := tuple(request.headers.getlist(name)))}
+    found: dict[str, tuple[str, ...]] = {}
+    for raw, value in request.scope["headers"]:
+        name = _TELLING.get(raw)
+        if name is not None:
+            found[name] = (*found.get(name, ()), value.decode("latin-1"))
+    return found
 
 
 def _principal() -> str | None:
