@@ -109,7 +109,7 @@ async def search_products(
     )
     hits = await asyncio.to_thread(search) if len(catalog) > _QUICK else search()
     result = search_result(hits, (query, *(alternates or ())), catalog, asked_of(ctx))
-    session = await resolved(ctx)
+    session = resolved()
     if isinstance(session, Session) and (session.recognition is not Recognition.TRANSPORT or cart_id):
         result.cart_id, result.ticket = session.cart_id, shop_of(ctx).resolver.ticket(session)
     return answer(found_text(result, locale_of(ctx)), result)
