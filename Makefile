@@ -7,8 +7,8 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-faults test-deploy test-image test-conformance bench-carts bench-search bench-http \
-    bench-cost clean
+.PHONY: run test check-style test-faults test-deploy test-image test-widgets test-conformance bench-carts bench-search \
+    bench-http bench-cost clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -29,6 +29,14 @@ check-style: .venv/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+test-widgets: .venv/.ready-dev tests/widgets/node_modules/.ready  ## The widgets in Chromium; needs chromium and npm
+	$(BIN)/pytest -n 2 -m widget --ignore tests/widgets/test_figures.py
+	$(BIN)/pytest -n 0 -m widget tests/widgets/test_figures.py
+
+tests/widgets/node_modules/.ready: tests/widgets/package.json
+	npm install --prefix tests/widgets --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 test-conformance: .venv/.ready  ## The official MCP conformance suite; needs npm
 	tests/conformance/run
@@ -67,4 +75,4 @@ bench-cost: .venv/.ready-dev  ## Count the functions that a call runs, for the g
 	@touch $@
 
 clean:  ## Remove what was made here; carts in data/ stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf tests/widgets/node_modules .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -158,6 +158,32 @@ def doctor(url: str | None = None, *, json: _Flag = False) -> None:
 
 
 @cli.command
+def demo(
+    url: str | None = None,
+    *,
+    port: Annotated[int, cyclopts.Parameter(validator=cyclopts.validators.Number(gte=0, lte=65535))] = 8010,
+    open: Annotated[bool, cyclopts.Parameter(negative="--no-open")] = True,  # noqa: A002  the option is --open
+) -> None:
+    """Open a page with two conversations side by side: search, tap, and see that each has its own cart.
+
+    Shows the shop at URL, else the one that runs with these settings, else starts one for as long as it is
+    shown. The page is for this machine only.
+
+    Parameters
+    ----------
+    url:
+        The server's MCP address, for example http://127.0.0.1:8000/mcp.
+    port:
+        Where the page is served; 0 takes a free port.
+    open:
+        Open it in the browser.
+    """
+    from app.demo.run import demo as run  # noqa: PLC0415
+
+    run(url, port, browse=open)
+
+
+@cli.command
 def backup(file: Path) -> None:
     """Copy all carts into a file, also while the server runs.
 

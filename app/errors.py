@@ -122,7 +122,7 @@ class OtherCart(ShopError):
 class CartExpired(ShopError):
     """The caller's own cart expired, but can still be brought back. Times are ISO 8601."""
 
-    def __init__(self, expired_at: str, restorable_until: str) -> None:
+    def __init__(self, expired_at: str, restorable_until: str, cart_id: str) -> None:
         super().__init__(
             Message(
                 "This cart expired on {expired_at} (cart_expired). Call restore_cart to have it back as it "
@@ -133,6 +133,7 @@ class CartExpired(ShopError):
             reason="cart_expired",
             expired_at=expired_at,
             restorable_until=restorable_until,
+            cart_id=cart_id,
         )
 
 

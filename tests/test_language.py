@@ -22,6 +22,7 @@ from app.carts.errors import (
     QuantityLimit,
     TooManyKeyedChanges,
     UndoConflict,
+    VersionConflict,
 )
 from app.catalog.errors import InvalidCursor, StaleCursor
 from app.errors import (
@@ -117,7 +118,8 @@ def test_nothing_that_a_caller_sends_is_more_than_passed_over(text: str) -> None
 ERRORS = [
     *(CartNotFound(), InvalidCartId(), OtherCart(), NothingToRestore(), CartIdRequired()),
     *(ConversationRequired(), IdempotencyConflict(), StaleCursor(), InvalidCursor(), ServerFault()),
-    CartExpired("2026-11-25T10:00:00Z", "2026-12-02T10:00:00Z"),
+    CartExpired("2026-11-25T10:00:00Z", "2026-12-02T10:00:00Z", "cart_1"),
+    VersionConflict(1, 2, {}),
     ProductNotFound("a:1", []),
     ProductNotFound("1", ["a:1", "b:1"]),
     ProductUnavailable("a:1", "Olive oil"),

@@ -1,4 +1,5 @@
 import ast
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -93,6 +94,19 @@ def test_every_message_of_the_source_is_translated_and_none_besides(file: Path) 
     translated = {message.id for message in read(file) if message.id and not message.context}
     assert used - translated == set()
     assert translated - used == set()
+
+
+def in_widgets() -> Iterator[str]:
+    """Every text that `t` is called with in the scripts of the widgets."""
+    for file in (ROOT / "widgets").glob("*.js"):
+        yield from re.findall(r'\bt\(\s*"([^"]*)"', file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_message_of_the_widgets_is_translated_and_none_besides(file: Path) -> None:
+    used = set(in_widgets())
+    assert len(used) > 50
+    assert used == {message.id for message in read(file) if message.id and message.context == "widget"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

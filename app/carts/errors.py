@@ -26,6 +26,23 @@ class NothingToUndo(ShopError):
         )
 
 
+class VersionConflict(ShopError):
+    """The cart was changed since the version that a change was asked for. `cart` is the cart as it is."""
+
+    def __init__(self, expected: int, current: int, cart: Mapping[str, Any]) -> None:
+        super().__init__(
+            Message(
+                "The cart was changed meanwhile: it is at version {version}, and this change was for version "
+                "{expected}, so nothing was done. Look at the cart as it is now, and ask for the change "
+                "again if it is still wanted.",
+                version=Code(current),
+                expected=Code(expected),
+            ),
+            version=current,
+            cart=cart,
+        )
+
+
 class UndoConflict(ShopError):
     """Undoing would overwrite a newer change of the same products."""
 

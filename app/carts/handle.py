@@ -7,6 +7,7 @@ character, swaps two or cuts the end off gets `InvalidCartId`, never another car
 import hashlib
 import hmac
 import secrets
+from base64 import urlsafe_b64encode
 from typing import Final, NewType
 
 from app.errors import InvalidCartId
@@ -59,6 +60,15 @@ def parse_cart_id(text: str) -> CartId:
     if number >> 128 or _check(number) != body[_ID_LENGTH:]:
         raise InvalidCartId
     return CartId(PREFIX + body)
+
+
+def cart_ticket(secret: bytes, owner: str, cart_id: CartId) -> str:
+    """What shows that this server derived `cart_id` for a conversation of this owner: 22 characters.
+
+    Only who has the secret can make one, and it holds for this one cart of this one owner.
+    """
+    parts = b"".join(hashlib.sha256(part.encode()).digest() for part in ("ticket", owner, cart_id))
+    return urlsafe_b64encode(hmac.digest(secret, parts, "sha256")[:16]).rstrip(b"=").decode()
 
 
 def cart_key(owner: str, cart_id: CartId) -> CartKey:

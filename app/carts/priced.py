@@ -65,6 +65,7 @@ class StoreSubtotal(BaseModel):
     """What the available lines of one store come to."""
 
     store: str
+    name: Annotated[str, Field(description="The store's name.")] = ""
     subtotal: Amount
 
 
@@ -166,7 +167,7 @@ def price(cart: Cart | None, cart_id: CartId, catalog: Catalog, locale: str | No
         lines=lines,
         total_quantity=cart.total_quantity,
         subtotals=[
-            StoreSubtotal(store=store, subtotal=Amount.of(money, locales[store]))
+            StoreSubtotal(store=store, name=catalog.name_of(store), subtotal=Amount.of(money, locales[store]))
             for (store, _), money in subtotals.items()
         ],
         totals=[Amount.of(money, locale or catalog.locale) for money in totals.values()],

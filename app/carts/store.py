@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from app.carts.backend import CartBackend, CartSummary
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart, CartLine, Edit, Limits
-from app.carts.errors import ItemsRefused, NotInCart
+from app.carts.errors import ItemsRefused, NotInCart, VersionConflict
 from app.carts.handle import CartId, random_cart_id
 from app.carts.priced import (
     CartHistory,
@@ -39,13 +39,14 @@ from app.sessions.session import Recognition, Session
 class _Ask:
     """A change that a session asks for. `arguments` tell one change from another with the same key.
 
-    `starts`: a session without a cart gets one. `expired`: what becomes of a cart that expired and could
-    still be brought back.
+    `version`: the only version of the cart that may be changed; None is any. `starts`: a session without a
+    cart gets one. `expired`: what becomes of a cart that expired and could still be brought back.
     """
 
     action: str
     arguments: Mapping[str, Any]
     edit: Callable[[Cart], Edit]
+    version: int | None = None
     starts: bool = False
     expired: Literal["refuse", "restore", "replace"] = "refuse"
 
@@ -137,9 +138,14 @@ class CartStore:
         asked = _Ask("add_items_to_cart", {"items": sorted(added.items())}, edit, starts=True)
         return await self._change_cart(session, asked)
 
-    async def set_quantity(self, session: Session, product_id: str, quantity: int) -> ChangedLine:
+    async def set_quantity(
+        self, session: Session, product_id: str, quantity: int, version: int | None = None
+    ) -> ChangedLine:
         """Make the cart hold exactly so many of a product; 0 takes the line out, and is no error if it
-        isn't there. Safe to repeat. Raises what `add` raises."""
+        isn't there. Safe to repeat. With a `version`, only a cart of that version is changed.
+
+        Raises `VersionConflict`, and what `add` raises.
+        """
         lines, problem = self._offer(product_id)
 
         def edit(cart: Cart) -> Edit:
@@ -150,12 +156,15 @@ class CartStore:
             return Edit({product_id: quantity}, lines)
 
         arguments = {"product_id": product_id, "quantity": quantity}
-        return await self._change_line(session, product_id, _Ask("set_quantity", arguments, edit))
+        return await self._change_line(session, product_id, _Ask("set_quantity", arguments, edit, version))
 
-    async def remove(self, session: Session, product_id: str, quantity: int | None) -> ChangedLine:
-        """Take a line out, or so many of it. More than there are takes the line out.
+    async def remove(
+        self, session: Session, product_id: str, quantity: int | None, version: int | None = None
+    ) -> ChangedLine:
+        """Take a line out, or so many of it. More than there are takes the line out. With a `version`, only
+        a cart of that version is changed.
 
-        Raises `NotInCart` naming what is in the cart, and what any change raises.
+        Raises `NotInCart` naming what is in the cart, `VersionConflict`, and what any change raises.
         """
 
         def edit(cart: Cart) -> Edit:
@@ -167,16 +176,18 @@ class CartStore:
             return Edit({product_id: 0 if quantity is None else max(there - quantity, 0)})
 
         arguments = {"product_id": product_id, "quantity": quantity}
-        return await self._change_line(session, product_id, _Ask("remove_from_cart", arguments, edit))
+        return await self._change_line(
+            session, product_id, _Ask("remove_from_cart", arguments, edit, version)
+        )
 
-    async def clear(self, session: Session) -> ChangedCart:
-        """Take everything out; in the place of an expired cart comes an empty one. Raises what any change
-        raises."""
+    async def clear(self, session: Session, version: int | None = None) -> ChangedCart:
+        """Take everything out; in the place of an expired cart comes an empty one. With a `version`, only a
+        cart of that version is changed. Raises `VersionConflict`, and what any change raises."""
 
         def edit(cart: Cart) -> Edit:
             return Edit({line.product_id: 0 for line in cart.lines})
 
-        return await self._change_cart(session, _Ask("clear_cart", {}, edit, expired="replace"))
+        return await self._change_cart(session, _Ask("clear_cart", {}, edit, version, expired="replace"))
 
     async def undo(self, session: Session, version: int | None) -> ChangedCart:
         """Take back what version `version` changed, by a new change; the last change if None.
@@ -208,7 +219,7 @@ class CartStore:
                 raise CartNotFound
             return None
         if cart.expired(now):
-            raise _expired(cart)
+            raise _expired(cart, cart_id)
         return cart
 
     async def _change_line(self, session: Session, product_id: str, ask: _Ask) -> ChangedLine:
@@ -238,7 +249,10 @@ class CartStore:
             repeated = bool(key and stored and not stored.expired(now) and stored.receipt(key, call, now))
             if stored is not None and repeated:
                 return stored
-            cart = self._cart_for(ask, session, stored, now)
+            cart = self._cart_for(ask, session, cart_id, stored, now)
+            if ask.version is not None and ask.version != cart.version:
+                view = price(cart, cart_id, self._catalog, session.locale)
+                raise VersionConflict(ask.version, cart.version, view.model_dump(mode="json"))
             saved = cart.saved(
                 ask.action, ask.edit(cart), now=now, ttl_seconds=self._ttl_seconds, limits=self._limits
             )
@@ -252,7 +266,7 @@ class CartStore:
         changes = [quantity_change(change, names, self._catalog) for change in made]
         return view, changes, repeated
 
-    def _cart_for(self, ask: _Ask, session: Session, stored: Cart | None, now: int) -> Cart:
+    def _cart_for(self, ask: _Ask, session: Session, cart_id: CartId, stored: Cart | None, now: int) -> Cart:
         """The cart that a change starts from."""
         if stored is None or stored.gone(now):
             if session.recognition is Recognition.HANDLE:
@@ -265,7 +279,7 @@ class CartStore:
                 raise NothingToRestore
             return stored
         if ask.expired == "refuse":
-            raise _expired(stored)
+            raise _expired(stored, cart_id)
         return stored if ask.expired == "restore" else Cart.empty(now, self._ttl_seconds, after=stored)
 
     def _cart_id(self, session: Session, may_start: bool) -> CartId:
@@ -290,8 +304,8 @@ class CartStore:
         return int(self._clock())
 
 
-def _expired(cart: Cart) -> CartExpired:
-    return CartExpired(iso(cart.expires_at), iso(cart.expires_at + KEEP_EXPIRED_SECONDS))
+def _expired(cart: Cart, cart_id: CartId) -> CartExpired:
+    return CartExpired(iso(cart.expires_at), iso(cart.expires_at + KEEP_EXPIRED_SECONDS), cart_id)
 
 
 def _digest(*parts: object) -> str:

@@ -5,10 +5,12 @@ its progress, a JSON object a line.
 """
 
 import json
+import re
 import secrets
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -36,6 +38,8 @@ Progress = Callable[[int, int], None]
 
 _BATCH: Final = 2000
 _FEW: Final = 200
+_ORIGIN: Final = re.compile(r"https?://[\w.-]+(?::\d+)?(?=[/?#]|$)", re.ASCII | re.IGNORECASE)
+_MOST_ORIGINS: Final = 20
 
 
 class Stock(Protocol):
@@ -119,12 +123,15 @@ def build_stores(
     try:
         records = RecordsWriter(folder / "records.db")
         counted = WordCount()
+        origins: Counter[str] = Counter()
         rest = (product for one in stocks for product in one.products)
         count = 0
         while batch := list(islice(rest, _BATCH)):
             records.add(batch)
             for product in batch:
                 counted.add(Text.of(product))
+                if product.image:
+                    origins[_origin(product.image)] += 1
             count += len(batch)
             steps.expect(2 * max(count, sum(one.expected for one in stocks)))
             steps.took(len(batch))
@@ -144,6 +151,7 @@ def build_stores(
             words=len(counted.stems),
             stores=tuple(one.store for one in stocks),
             reports=tuple(one.report for one in stocks),
+            image_origins=tuple(origin for origin, _ in origins.most_common(_MOST_ORIGINS) if origin),
         )
         write_manifest(folder, manifest)
         make_durable(folder)
@@ -202,6 +210,12 @@ def build_apart(
             "the one before stays in use."
         )
     return Path(last["folder"])
+
+
+def _origin(address: str) -> str:
+    """`https://img.example` of an address there; empty for one that isn't on the web."""
+    found = _ORIGIN.match(address)
+    return found[0].lower() if found else ""
 
 
 class _Steps:

@@ -63,6 +63,11 @@ class Catalog:
         return self.manifest.reports
 
     @property
+    def image_origins(self) -> tuple[str, ...]:
+        """Where most of the products' pictures come from, such as `https://img.example`; 20 at most."""
+        return self.manifest.image_origins
+
+    @property
     def languages(self) -> tuple[str, ...]:
         """Of all stores, as ISO 639 codes, the main one first."""
         return tuple(dict.fromkeys(code for store in self.stores for code in store.languages))
@@ -74,6 +79,10 @@ class Catalog:
 
     def locale_of(self, store_id: str) -> str:
         return next((store.locale for store in self.stores if store.id == store_id), self.locale)
+
+    def name_of(self, store_id: str) -> str:
+        """A store's name, or its id if it is no longer there."""
+        return next((store.name for store in self.stores if store.id == store_id), store_id)
 
     def get(self, product_id: str) -> Product | None:
         with self._reading() as engine:

@@ -28,7 +28,8 @@ POINTER: Final = "current"
 class Manifest:
     """What a generation was made of. `digest` is of the sources' bytes, `signature` of their sizes and times;
 
-    `made` is when they were read.
+    `made` is when they were read. `image_origins` are where most of the products' pictures come from, such as
+    `https://img.example`, the commonest first.
     """
 
     generation: str
@@ -41,6 +42,7 @@ class Manifest:
     words: int
     stores: tuple[Store, ...]
     reports: tuple[ImportReport, ...]
+    image_origins: tuple[str, ...] = ()
 
     def fits(self, digest: str) -> bool:
         """Whether sources of this digest would give the same generation again."""

@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
-ANALYSER: Final = "1"
-"""Changes whenever the same text would give other terms: then generations are built anew."""
+ANALYSER: Final = "2"
+"""Changes whenever the same sources would give another generation, such as other terms."""
 
 Kind = Literal["hebrew", "latin", "number", "quantity", "unit"]
 

@@ -97,6 +97,7 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
         outer_meta=functools.cache(lambda: _outer_meta(request, meta)),
         headers=_headers(request),
         cart_id=arguments.get("cart_id"),
+        ticket=arguments.get("ticket"),
         idempotency_key=arguments.get("idempotency_key"),
         locale=asked_of(ctx),
     )

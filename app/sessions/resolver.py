@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from app.carts.handle import CartId, derived_cart_id, parse_cart_id
+from app.carts.handle import CartId, cart_ticket, derived_cart_id, parse_cart_id
 from app.errors import BadConversationId, ConversationRequired, InvalidIdempotencyKey, OtherCart
 from app.messages import Message
 from app.sessions.hosts import (
@@ -24,6 +24,7 @@ Fallback = Literal["handle", "shared", "refuse"]
 
 _ABSENT: Final = object()
 _MAX_KEY_LENGTH: Final = 512
+_TICKETED: Final = (Recognition.CONVERSATION, Recognition.SHARED, Recognition.TICKET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Evidence:
     outer_meta: Callable[[], Mapping[str, Any]] = dict
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cart_id: object = None
+    ticket: object = None
     idempotency_key: object = None
     locale: str | None = None
 
@@ -101,6 +103,20 @@ class Resolver:
             raise ConversationRequired
         return Session(owner, None, Recognition.NOTHING, "nothing", None, key)
 
+    def ticket(self, session: Session) -> str | None:
+        """The ticket with which the widgets of a conversation may begin its cart; None where there is none.
+
+        Only for a cart that the same caller is sure to find again: `Mcp-Session-Id` may change with the
+        next call, and a cart that is named by its handle must be there already.
+        """
+        if session.cart_id is None or session.recognition not in _TICKETED:
+            return None
+        return cart_ticket(self._secret, session.owner, session.cart_id)
+
+    def _is_ticket(self, ticket: object, owner: str, handle: CartId) -> bool:
+        expected = cart_ticket(self._secret, owner, handle)
+        return isinstance(ticket, str) and ticket.isascii() and hmac.compare_digest(ticket, expected)
+
     def _owner(self, principal: str | None) -> str:
         if principal is None:
             return ANONYMOUS
@@ -114,6 +130,8 @@ class Resolver:
             weak = None
         if weak is not None and weak.cart_id == handle:
             return weak
+        if evidence.ticket is not None and self._is_ticket(evidence.ticket, owner, handle):
+            return Session(owner, handle, Recognition.TICKET, "argument ticket", None, key)
         return Session(owner, handle, Recognition.HANDLE, "argument cart_id", None, key)
 
     def _weak(self, owner: str, evidence: Evidence, key: str | None) -> Session | None:

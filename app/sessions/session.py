@@ -18,6 +18,8 @@ class Recognition(StrEnum):
     """`Mcp-Session-Id`: the cart is derived from it, but a client may come back with another (rule 3)."""
     HANDLE = "handle"
     """The `cart_id` argument: the cart must be there already."""
+    TICKET = "ticket"
+    """The `cart_id` argument with a ticket of the conversation's own: it may begin that cart."""
     SHARED = "shared"
     """Nothing, where the operator asked for one cart for all (`SHOP_SESSION_FALLBACK=shared`)."""
     NOTHING = "nothing"

@@ -13,6 +13,8 @@ from app.sessions.session import Session
 from app.shop import mcp, shop_of
 from app.tools.answer import READS, answer, hints, output_schema
 from app.tools.text import cart_text, change_text, history_text
+from app.widgets.compose import CART
+from app.widgets.resources import shown_by
 
 
 def _without_marks(value: object) -> object:
@@ -38,6 +40,18 @@ IdempotencyKey = Annotated[
         "hours, the change isn't made twice."
     ),
 ]
+Version = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        description="An answer's version: if the cart was changed since, nothing is done and the error has "
+        "the cart as it is. Left out: whatever the version.",
+    ),
+]
+Ticket = Annotated[
+    str | None,
+    Field(description="For widgets: an answer's ticket beside its cart_id. Leave it out."),
+]
 Quantity = Annotated[int, Field(ge=1, description="How many pieces; at least 1, at most 999 in a cart.")]
 
 
@@ -48,7 +62,12 @@ class Item(BaseModel):
     quantity: Quantity = 1
 
 
-@mcp.tool(title="Add to cart", annotations=hints(), output_schema=output_schema(ChangedLine))
+@mcp.tool(
+    title="Add to cart",
+    annotations=hints(),
+    output_schema=output_schema(ChangedLine),
+    **shown_by(CART),
+)
 async def add_to_cart(
     ctx: Context,
     product_id: ProductId,
@@ -67,7 +86,12 @@ async def add_to_cart(
     return _changed(ctx, session, await shop_of(ctx).carts.add(session, product_id, quantity))
 
 
-@mcp.tool(title="Add a list to cart", annotations=hints(), output_schema=output_schema(ChangedCart))
+@mcp.tool(
+    title="Add a list to cart",
+    annotations=hints(),
+    output_schema=output_schema(ChangedCart),
+    **shown_by(CART),
+)
 async def add_items_to_cart(
     ctx: Context,
     items: Annotated[list[Item], Field(min_length=1, max_length=50)],
@@ -89,6 +113,7 @@ async def add_items_to_cart(
     title="Set a quantity",
     annotations=hints(destructive=True, idempotent=True),
     output_schema=output_schema(ChangedLine),
+    **shown_by(CART),
 )
 async def set_quantity(
     ctx: Context,
@@ -96,19 +121,23 @@ async def set_quantity(
     quantity: Annotated[int, Field(ge=0, description="Pieces in the cart afterwards; 0 takes it out.")],
     cart_id: CartIdArgument = None,
     idempotency_key: IdempotencyKey = None,
+    version: Version = None,
+    ticket: Ticket = None,
 ) -> ToolResult:
     """Make this conversation's cart hold exactly this many of a product.
 
     0 takes the product out; a product that isn't in the cart is put in. Other lines stay. Safe to repeat.
     """
     session = await session_of(ctx)
-    return _changed(ctx, session, await shop_of(ctx).carts.set_quantity(session, product_id, quantity))
+    changed = await shop_of(ctx).carts.set_quantity(session, product_id, quantity, version)
+    return _changed(ctx, session, changed)
 
 
 @mcp.tool(
     title="Remove from cart",
     annotations=hints(destructive=True),
     output_schema=output_schema(ChangedLine),
+    **shown_by(CART),
 )
 async def remove_from_cart(
     ctx: Context,
@@ -118,6 +147,7 @@ async def remove_from_cart(
     ] = None,
     cart_id: CartIdArgument = None,
     idempotency_key: IdempotencyKey = None,
+    version: Version = None,
 ) -> ToolResult:
     """Take a product out of this conversation's cart, or so many pieces of it.
 
@@ -125,15 +155,16 @@ async def remove_from_cart(
     with a quantity takes out twice, unless both calls carry the same idempotency_key.
     """
     session = await session_of(ctx)
-    return _changed(ctx, session, await shop_of(ctx).carts.remove(session, product_id, quantity))
+    return _changed(ctx, session, await shop_of(ctx).carts.remove(session, product_id, quantity, version))
 
 
 @mcp.tool(
     title="View cart",
     annotations=READS,
     output_schema=output_schema(CartView),
+    **shown_by(CART),
 )
-async def view_cart(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
+async def view_cart(ctx: Context, cart_id: CartIdArgument = None, ticket: Ticket = None) -> ToolResult:
     """Show this conversation's cart: lines, today's prices, totals. Changes nothing.
 
     A line whose price changed since it was added says what it was; a line that the shop no longer sells is
@@ -148,13 +179,17 @@ async def view_cart(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
     title="Empty the cart",
     annotations=hints(destructive=True, idempotent=True),
     output_schema=output_schema(ChangedCart),
+    **shown_by(CART),
 )
 async def clear_cart(
-    ctx: Context, cart_id: CartIdArgument = None, idempotency_key: IdempotencyKey = None
+    ctx: Context,
+    cart_id: CartIdArgument = None,
+    idempotency_key: IdempotencyKey = None,
+    version: Version = None,
 ) -> ToolResult:
     """Take everything out of this conversation's cart. Ask the shopper first. The cart itself stays."""
     session = await session_of(ctx)
-    return _changed(ctx, session, await shop_of(ctx).carts.clear(session))
+    return _changed(ctx, session, await shop_of(ctx).carts.clear(session, version))
 
 
 @mcp.tool(title="Cart history", annotations=READS, output_schema=output_schema(CartHistory))
@@ -172,6 +207,7 @@ async def cart_history(ctx: Context, cart_id: CartIdArgument = None) -> ToolResu
     title="Undo the last change",
     annotations=hints(destructive=True),
     output_schema=output_schema(ChangedCart),
+    **shown_by(CART),
 )
 async def undo_last_change(
     ctx: Context,
@@ -192,7 +228,12 @@ async def undo_last_change(
     return _changed(ctx, session, await shop_of(ctx).carts.undo(session, version))
 
 
-@mcp.tool(title="Restore an expired cart", annotations=hints(), output_schema=output_schema(ChangedCart))
+@mcp.tool(
+    title="Restore an expired cart",
+    annotations=hints(),
+    output_schema=output_schema(ChangedCart),
+    **shown_by(CART),
+)
 async def restore_cart(
     ctx: Context, cart_id: CartIdArgument = None, idempotency_key: IdempotencyKey = None
 ) -> ToolResult:

@@ -118,6 +118,8 @@ class SearchResult(BaseModel):
     help: Annotated[ZeroResultHelp | None, Field(description="If nothing was found.")] = None
     languages: Annotated[list[str], Field(description="The languages of the catalogue, main one first.")]
     as_of: Annotated[str, Field(description="When the catalogue was read; ISO 8601, UTC.")]
+    cart_id: Annotated[str | None, Field(description="For widgets: the cart that their buttons fill.")] = None
+    ticket: Annotated[str | None, Field(description="For widgets: lets them begin that cart.")] = None
 
 
 class ProductDetails(FoundProduct):

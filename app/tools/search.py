@@ -13,12 +13,16 @@ from pydantic import Field, StringConstraints, WithJsonSchema
 
 from app.catalog.hits import Sort
 from app.language import asked_of, locale_of
+from app.sessions.middleware import resolved
+from app.sessions.session import Recognition, Session
 from app.shop import mcp, open_now, shop_of
 from app.telemetry.telemetry import telemetry_now
 from app.tools.answer import READS, answer, output_schema
 from app.tools.cart import ProductId
 from app.tools.found import ProductDetails, SearchResult, StoreList, StoreSummary, details, search_result
 from app.tools.text import found_text, product_text, stores_text
+from app.widgets.compose import PRODUCTS
+from app.widgets.resources import shown_by
 
 _QUICK: Final = 50_000
 """A catalogue of at most so many products is searched in less time than other calls notice."""
@@ -36,7 +40,12 @@ _MinPrice = Annotated[
 _MaxPrice = Annotated[_Amount, WithJsonSchema(_AMOUNT_SCHEMA | {"description": "As min_price."})]
 
 
-@mcp.tool(title="Search products", annotations=READS, output_schema=output_schema(SearchResult))
+@mcp.tool(
+    title="Search products",
+    annotations=READS,
+    output_schema=output_schema(SearchResult),
+    **shown_by(PRODUCTS),
+)
 async def search_products(
     ctx: Context,
     query: Annotated[
@@ -70,6 +79,10 @@ async def search_products(
     facets: Annotated[
         bool, Field(description="true: also count the categories and brands of what was found.")
     ] = False,
+    cart_id: Annotated[
+        str | None,
+        Field(description="As for add_to_cart; the buttons beside the products then fill that cart."),
+    ] = None,
 ) -> ToolResult:
     """Find products by what they are, in any language, also misspelt. Changes nothing.
 
@@ -99,6 +112,9 @@ async def search_products(
     if (metrics := telemetry_now().metrics) is not None:
         metrics.searched(hits.total, hits.total_all)
     result = search_result(hits, (query, *(alternates or ())), catalog, asked_of(ctx))
+    session = resolved()
+    if isinstance(session, Session) and (session.recognition is not Recognition.TRANSPORT or cart_id):
+        result.cart_id, result.ticket = session.cart_id, shop_of(ctx).resolver.ticket(session)
     return answer(found_text(result, locale_of(ctx)), result)
 
 

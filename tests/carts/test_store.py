@@ -15,6 +15,7 @@ from app.carts.errors import (
     NotInCart,
     QuantityLimit,
     UndoConflict,
+    VersionConflict,
 )
 from app.carts.handle import CartId, random_cart_id
 from app.carts.priced import CartView
@@ -418,3 +419,51 @@ async def test_active_sessions_leave_the_caller_s_own_out(world: World) -> None:
     for _ in range(12):
         await world.store.add(conversation(), OATS, 1)
     assert len((await world.store.active(mine, 10)).others) == 10
+
+
+async def test_a_change_for_an_older_version_changes_nothing_and_shows_the_cart(
+    world: World,
+) -> None:
+    who = conversation()
+    seen = await world.store.add(who, TOMATOES, 2)
+    await world.store.add(who, TAHINI, 1)
+    for change in (
+        world.store.set_quantity(who, TOMATOES, 9, seen.version),
+        world.store.remove(who, TOMATOES, None, seen.version),
+        world.store.clear(who, seen.version),
+    ):
+        with pytest.raises(VersionConflict) as refused:
+            await change
+        now = await world.store.view(who)
+        assert refused.value.details == {"version": now.version, "cart": now.model_dump(mode="json")}
+        assert quantities(now) == {TOMATOES: 2, TAHINI: 1}
+
+
+async def test_a_change_for_the_version_that_is_there_is_made_and_a_retry_of_it_is_no_conflict(
+    world: World,
+) -> None:
+    who = conversation(key="k")
+    begun = await world.store.set_quantity(who, TOMATOES, 2, 0)
+    repeated = await world.store.set_quantity(who, TOMATOES, 2, 0)
+    assert (quantities(begun), repeated.already_applied) == ({TOMATOES: 2}, True)
+
+
+async def test_a_ticket_begins_a_cart_where_a_handle_alone_does_not(world: World) -> None:
+    cart_id = random_cart_id()
+    ticketed = Session(ANONYMOUS, cart_id, Recognition.TICKET, "argument ticket")
+    assert (await world.store.view(ticketed)).version == 0
+    with pytest.raises(CartNotFound):
+        await world.store.set_quantity(by_handle(cart_id), TOMATOES, 1)
+    await world.store.set_quantity(ticketed, TOMATOES, 1)
+    assert quantities(await world.store.view(by_handle(cart_id))) == {TOMATOES: 1}
+
+
+async def test_an_expired_cart_s_error_has_its_handle_for_bringing_it_back(
+    world: World,
+) -> None:
+    who = conversation()
+    await world.store.add(who, TOMATOES, 1)
+    world.now += TTL
+    with pytest.raises(CartExpired) as expired:
+        await world.store.view(who)
+    assert expired.value.details["cart_id"] == who.cart_id

@@ -104,6 +104,16 @@ def test_the_file_s_own_facts_win_over_defaults(tmp_path: Path) -> None:
     assert dict(product.names) == {"he": "שיבולת"}
 
 
+def test_a_maker_s_logo_is_no_picture_of_the_product(tmp_path: Path) -> None:
+    logo, own = "productsimages/mfrimages/thumbs/7.jpg", "ProductsImages/thumbs/8.jpg"
+    imported = read(
+        tmp_path,
+        [row(1, "Oats", image=logo), row(2, "Rye", image=own)],
+        baseUrl="https://blue.example/",
+    )
+    assert [product.image for product in imported.products] == [None, f"https://blue.example/{own}"]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -256,3 +256,50 @@ def test_what_others_take_for_identity_is_none_here() -> None:
     }
     headers = {"User-Agent": "x", "Cookie": "session=abc", "X-OpenAI-Subject": "user-1"}
     assert resolve(meta, headers=headers).recognition is Recognition.NOTHING
+
+
+def ticket_of(session: Session) -> str:
+    ticket = Resolver(SECRET).ticket(session)
+    assert ticket is not None
+    return ticket
+
+
+def test_a_ticket_lets_a_widget_begin_the_cart_of_the_conversation_it_was_given_to() -> None:
+    own = resolve({"openai/session": "v1/a"})
+    widget = resolve(cart_id=own.cart_id, ticket=ticket_of(own))
+    assert (widget.recognition, widget.cart_id, widget.owner) == (Recognition.TICKET, own.cart_id, own.owner)
+    assert resolve(cart_id=own.cart_id).recognition is Recognition.HANDLE
+
+
+@pytest.mark.parametrize("forged", ["", "x", "é" * 22, "\ud800", 7, ["x"], True])
+def test_a_text_that_is_no_ticket_is_worth_nothing(forged: object) -> None:
+    own = resolve({"openai/session": "v1/a"})
+    assert resolve(cart_id=own.cart_id, ticket=forged).recognition is Recognition.HANDLE
+
+
+def test_a_ticket_is_for_one_cart_of_one_owner_on_one_shop() -> None:
+    own = resolve({"openai/session": "v1/a"}, principal="alice")
+    ticket = ticket_of(own)
+    assert resolve(principal="alice", cart_id=own.cart_id, ticket=ticket).recognition is Recognition.TICKET
+    for other in (
+        resolve(principal="mallory", cart_id=own.cart_id, ticket=ticket),
+        resolve(cart_id=own.cart_id, ticket=ticket),
+        resolve(principal="alice", cart_id=random_cart_id(), ticket=ticket),
+        Resolver(b"1" * 32).resolve(Evidence(principal="alice", cart_id=own.cart_id, ticket=ticket)),
+    ):
+        assert other.recognition is Recognition.HANDLE
+
+
+def test_a_ticket_does_not_cross_into_another_conversation() -> None:
+    """No cart fixation: a page that hands out its own cart and ticket is refused all the same (rule 5)."""
+    attacker = resolve({"openai/session": "v1/attacker"})
+    with pytest.raises(OtherCart):
+        resolve({"openai/session": "v1/victim"}, cart_id=attacker.cart_id, ticket=ticket_of(attacker))
+
+
+def test_there_are_tickets_only_for_carts_that_are_sure_to_be_found_again() -> None:
+    resolver = Resolver(SECRET)
+    assert resolver.ticket(resolve(headers={"Mcp-Session-Id": "transport"})) is None
+    assert resolver.ticket(resolve(cart_id=random_cart_id())) is None
+    assert resolver.ticket(resolve()) is None
+    assert resolver.ticket(resolve(fallback="shared")) is not None

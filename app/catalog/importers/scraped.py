@@ -142,8 +142,14 @@ def _offer(row: Row, local_id: str, described: str) -> Offer:
             if (match := _OTHER_NAME.match(key)) and isinstance(value, str) and value
         },
         url=_said(url),
-        image=_said(row.get("image")),
+        image=_picture(row.get("image")),
     )
+
+
+def _picture(image: object) -> str:
+    """The product's picture. Shops of this kind show a maker's logo where they have none: that is none."""
+    said = _said(image)
+    return "" if "/mfrimages/" in said.casefold() else said
 
 
 def _url_id(row: Row) -> str:

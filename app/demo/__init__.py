@@ -1,0 +1,1 @@
+"""A tiny host in the browser: two conversations side by side with the running shop."""
