@@ -16,10 +16,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
+from app.access.sign_in import SignIn, metadata_routes
 from app.edge import Edge
 from app.errors import StoreUnavailable
-from app.sessions.hosts import SESSION_HEADER
+from app.sessions.hosts import HEADERS, SESSION_HEADER
 from app.settings import Settings, current_settings
 from app.shop import mcp, open_now
 from app.tools import cart, debug, search
@@ -40,6 +42,10 @@ def create_app(settings: Settings) -> Starlette:
         allowed_origins=settings.allowed_origins or None,
     )
 
+    served: ASGIApp = Edge(mcp_app, MCP_PATH, settings.max_body_bytes)
+    if settings.auth != "off":
+        served = SignIn(served, settings)
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with mcp_app.lifespan(mcp_app):
@@ -50,7 +56,8 @@ def create_app(settings: Settings) -> Starlette:
             # Outside of the Host check: orchestrators ask by address.
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
-            Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes)),
+            *metadata_routes(settings, MCP_PATH),
+            Mount("/", served),
         ],
         middleware=_cors(settings),
         lifespan=lifespan,
@@ -64,12 +71,13 @@ def _cors(settings: Settings) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
-            allow_methods=["POST"],
+            # GET and DELETE are answered with 405, which clients of the handshake era want to read.
+            allow_methods=["POST", "GET", "DELETE"],
             allow_headers=[
                 *("accept", "authorization", "content-type", "last-event-id"),
-                *("mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"),
+                *("mcp-method", "mcp-name", "mcp-protocol-version", *HEADERS),
             ],
-            expose_headers=[SESSION_HEADER],
+            expose_headers=[SESSION_HEADER, "WWW-Authenticate", "Retry-After"],
         )
     ]
 

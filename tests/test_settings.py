@@ -18,6 +18,8 @@ def test_env_example_lists_every_setting_with_its_default() -> None:
 def _written(value: object) -> str:
     if value is None or value == []:
         return ""
+    if isinstance(value, list):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from app.carts.backend import CartBackend, CartSummary
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart, CartLine, Edit, Limits
+from app.carts.claim import Claim
 from app.carts.handle import CartId, random_cart_id
 from app.carts.priced import (
     CartHistory,
@@ -78,15 +79,21 @@ class CartStore:
         self._clock = clock
 
     async def view(self, session: Session) -> CartView:
-        """The session's cart. Writes nothing. Raises `CartNotFound` (a handle of no cart), `CartExpired`."""
+        """The session's cart. Writes nothing, but for the first call after signing in, which keeps the cart.
+
+        Raises `CartNotFound` (a handle of no cart), `CartExpired`.
+        """
         if session.cart_id is None:
             return no_cart()
-        return price(await self._load(session, session.cart_id), session.cart_id, self._catalog)
+        came_along = await self._bring_along(session, session.cart_id)
+        view = price(await self._load(session, session.cart_id), session.cart_id, self._catalog)
+        return view.model_copy(update={"came_along": came_along}) if came_along else view
 
     async def history(self, session: Session) -> CartHistory:
         """The last changes of the session's cart, newest first. Raises what `view` raises."""
         if session.cart_id is None:
             return CartHistory(cart_id=None, changes=[])
+        await self._bring_along(session, session.cart_id)
         cart = await self._load(session, session.cart_id)
         return history(cart, session.cart_id, self._catalog)
 
@@ -197,6 +204,14 @@ class CartStore:
         others = tuple(summary for summary in latest if summary.key != own)[:most]
         return ActiveSessions(await self._backend.count(now), others)
 
+    async def _bring_along(self, session: Session, cart_id: CartId) -> int:
+        """Take over what this conversation's shopper picked before signing in; how many pieces came."""
+        if session.before is None:
+            return 0
+        handle = session.recognition is Recognition.HANDLE
+        claim = Claim(session.before, session.key(cart_id), self._limits, self._ttl_seconds, begins=handle)
+        return await claim.settle(self._backend, self._now())
+
     async def _load(self, session: Session, cart_id: CartId) -> Cart | None:
         cart = await self._backend.load(session.key(cart_id))
         now = self._now()
@@ -225,6 +240,7 @@ class CartStore:
     async def _change(self, session: Session, ask: _Ask) -> tuple[CartView, list[QuantityChange], bool]:
         """Make one change of the session's cart, exactly once if the session carries a key."""
         cart_id = self._cart_id(session, ask.starts)
+        came_along = await self._bring_along(session, cart_id)
         now = self._now()
         key = _digest(session.idempotency_key) if session.idempotency_key else None
         call = _digest(ask.action, ask.arguments)
@@ -245,7 +261,8 @@ class CartStore:
         receipt = cart.receipt(key, call, now) if key else None
         made = receipt.lines if receipt else cart.history[-1].lines
         changes = [quantity_change(change, cart, self._catalog) for change in made]
-        return price(cart, cart_id, self._catalog), changes, repeated
+        view = price(cart, cart_id, self._catalog)
+        return view.model_copy(update={"came_along": came_along}) if came_along else view, changes, repeated
 
     def _cart_for(self, ask: _Ask, session: Session, stored: Cart | None, now: int) -> Cart:
         """The cart that a change starts from."""

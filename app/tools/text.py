@@ -10,6 +10,14 @@ from app.tools.found import Change, FoundProduct, ProductDetails, SearchedProduc
 
 def cart_text(view: CartView, recognition: Recognition, locale: str) -> str:
     """The cart line by line, its totals, its handle and how much depends on it."""
+    if view.came_along:
+        came = say(
+            locale,
+            "Signed in: what was picked in this conversation before came along, pieces: {pieces}.",
+            pieces=view.came_along,
+        )
+        view = view.model_copy(update={"came_along": 0})
+        return "\n".join([came, cart_text(view, recognition, locale)])
     if not view.lines:
         empty = "The cart is empty." if view.version else "There is no cart yet in this conversation."
         return "\n".join([say(locale, empty), *_handle(view, recognition, locale)])
