@@ -191,6 +191,21 @@ class ItemsRefused(ShopError):
     """A list of items was refused as a whole; every item that stood in the way is named."""
 
 
+class TooManyCalls(ShopError):
+    """A limit of this server: more calls for one cart, or more new carts, than it allows."""
+
+    def __init__(self, what: str, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"Too many {what}, so nothing was done. Try again in {retry_after_seconds} seconds.",
+            retry_after_seconds=retry_after_seconds,
+        )
+        self.retry_after_seconds = retry_after_seconds
+
+
+class MetaTooLarge(ShopError):
+    """`_meta` is longer or deeper than any host's."""
+
+
 class StoreUnavailable(ShopError):
     """The carts can't be reached or written just now; the outcome of a change is unknown."""
 

@@ -7,6 +7,7 @@ import socket
 
 import uvicorn
 
+from app.access.wire import patient_protocol
 from app.carts.open import sqlite_file
 from app.catalog.source import feeds_in, imported_dir
 from app.errors import InvalidSetting
@@ -31,6 +32,8 @@ def serve() -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        http=patient_protocol(settings.receive_seconds, settings.max_header_bytes),
+        proxy_headers=False,  # app/server.py believes the proxies that are named, and no others
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

@@ -17,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from app.access.gate import Room, Turns
 from app.access.sign_in import SignIn, metadata_routes
 from app.edge import Edge
 from app.errors import StoreUnavailable
@@ -42,9 +44,12 @@ def create_app(settings: Settings) -> Starlette:
         allowed_origins=settings.allowed_origins or None,
     )
 
-    served: ASGIApp = Edge(mcp_app, MCP_PATH, settings.max_body_bytes)
+    served: ASGIApp = Edge(mcp_app, MCP_PATH, settings.max_body_bytes, settings.receive_seconds)
+    if settings.limit_calls or settings.limit_at_once:
+        served = Turns(served, settings, lambda: shop.limiter if (shop := open_now()) else None)
     if settings.auth != "off":
         served = SignIn(served, settings)
+    served = Room(served, settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -59,9 +64,16 @@ def create_app(settings: Settings) -> Starlette:
             *metadata_routes(settings, MCP_PATH),
             Mount("/", served),
         ],
-        middleware=_cors(settings),
+        middleware=[*_proxies(settings), *_cors(settings)],
         lifespan=lifespan,
     )
+
+
+def _proxies(settings: Settings) -> list[Middleware]:
+    """Who is behind a proxy, as far as the proxy may be believed: the request's client address and scheme."""
+    if not settings.trusted_proxies:
+        return []
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)]
 
 
 def _cors(settings: Settings) -> list[Middleware]:

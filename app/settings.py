@@ -1,9 +1,11 @@
 """Settings: every `SHOP_…` variable, read once from the environment and `.env`."""
 
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
+from limits import parse
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -50,7 +52,45 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Web origins that may call from a browser, separated by commas: https://shop.example.",
     )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or networks of the proxies in front, separated by commas: 10.0.0.0/8. "
+        "X-Forwarded-For and X-Forwarded-Proto are believed from them only.",
+    )
     max_body_bytes: int = Field(65_536, ge=1024, description="The longest request body, in bytes.")
+
+    max_header_bytes: int = Field(
+        32_768, ge=4096, description="The longest header of a request, all fields together, in bytes."
+    )
+    receive_seconds: float = Field(
+        10,
+        gt=0,
+        le=300,
+        description="How long a request's header may take to arrive, and its body, in seconds.",
+    )
+    max_concurrent: int = Field(
+        1024, ge=1, description="Requests that are worked on at once; more are told to come back in a moment."
+    )
+    limit_calls: str | None = Field(
+        None, description="How often one caller may call: 600/minute. Empty: as often as it likes."
+    )
+    limit_cart_calls: str | None = Field(
+        None, description="How often one cart may be called for: 120/minute. Empty: any number."
+    )
+    limit_new_carts: str | None = Field(
+        None, description="How many carts one caller may begin: 60/hour. Empty: any number."
+    )
+    limit_at_once: int = Field(
+        0,
+        ge=0,
+        description="Calls of one caller that are worked on at once, while others wait their turn; 0: any "
+        "number.",
+    )
+    limit_exempt: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or networks that are many callers in one, and aren't limited as a caller, "
+        "separated by commas.",
+    )
 
     auth: Literal["off", "optional", "required"] = Field(
         "off",
@@ -139,7 +179,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
 
     @field_validator(
-        *("allowed_hosts", "allowed_origins"),
+        *("allowed_hosts", "allowed_origins", "trusted_proxies", "limit_exempt"),
         *("auth_audience", "auth_scopes", "auth_algorithms", "api_keys"),
         mode="before",
     )
@@ -148,6 +188,18 @@ class Settings(BaseSettings):
         return (
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("trusted_proxies", "limit_exempt")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for network in value:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError(
+                    f"{network} is no address or network such as 10.0.0.7 or 10.0.0.0/8"
+                ) from None
+        return value
 
     @field_validator("secret")
     @classmethod
@@ -161,6 +213,16 @@ class Settings(BaseSettings):
     def _currency(cls, value: str) -> str:
         if not known_currency(value):
             raise ValueError("must be an ISO 4217 currency code such as ILS, EUR or USD")
+        return value
+
+    @field_validator("limit_calls", "limit_cart_calls", "limit_new_carts")
+    @classmethod
+    def _rate(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                parse(value)
+        except ValueError:
+            raise ValueError("must be a number a time, such as 10/second, 600/minute or 60/hour") from None
         return value
 
     @field_validator("api_keys")

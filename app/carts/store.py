@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,12 +71,15 @@ class CartStore:
         limits: Limits,
         ttl_seconds: int,
         clock: Callable[[], float] = time.time,
+        may_begin: Callable[[Session], Awaitable[None]] | None = None,
     ) -> None:
+        """`may_begin` is asked before a cart is begun, and raises for a session that may not."""
         self._backend = backend
         self._catalog = catalog
         self._limits = limits
         self._ttl_seconds = ttl_seconds
         self._clock = clock
+        self._may_begin = may_begin
 
     async def view(self, session: Session) -> CartView:
         """The session's cart. Writes nothing, but for the first call after signing in, which keeps the cart.
@@ -240,6 +243,8 @@ class CartStore:
     async def _change(self, session: Session, ask: _Ask) -> tuple[CartView, list[QuantityChange], bool]:
         """Make one change of the session's cart, exactly once if the session carries a key."""
         cart_id = self._cart_id(session, ask.starts)
+        if self._may_begin is not None and await self._begins(session, cart_id):
+            await self._may_begin(session)
         came_along = await self._bring_along(session, cart_id)
         now = self._now()
         key = _digest(session.idempotency_key) if session.idempotency_key else None
@@ -263,6 +268,11 @@ class CartStore:
         changes = [quantity_change(change, cart, self._catalog) for change in made]
         view = price(cart, cart_id, self._catalog)
         return view.model_copy(update={"came_along": came_along}) if came_along else view, changes, repeated
+
+    async def _begins(self, session: Session, cart_id: CartId) -> bool:
+        if session.recognition is Recognition.HANDLE:
+            return False
+        return session.cart_id is None or await self._backend.load(session.key(cart_id)) is None
 
     def _cart_for(self, ask: _Ask, session: Session, stored: Cart | None, now: int) -> Cart:
         """The cart that a change starts from."""

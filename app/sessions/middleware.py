@@ -1,5 +1,6 @@
 """SessionMiddleware: resolves whose cart a call is about, before the tool runs."""
 
+import dataclasses
 import functools
 import json
 import logging
@@ -14,7 +15,9 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 from starlette.requests import Request
 
-from app.errors import ShopError
+from app.access.caller import caller_of, principal_of
+from app.access.limits import Kind, Limiter
+from app.errors import MetaTooLarge, ShopError, TooManyCalls
 from app.sessions.hosts import HEADERS
 from app.sessions.resolver import Evidence
 from app.sessions.session import Recognition, Session
@@ -25,6 +28,8 @@ SCOPE_KEY: Final = "agala"
 """Where the ASGI outside and this middleware leave things for each other in a request's scope."""
 
 _STATE: Final = "session"
+_MAX_META_LENGTH: Final = 16_384
+_MAX_META_DEPTH: Final = 16
 
 
 class SessionMiddleware(Middleware):
@@ -49,14 +54,32 @@ class SessionMiddleware(Middleware):
     ) -> ToolResult:
         ctx = context.fastmcp_context
         assert ctx is not None  # noqa: S101 - FastMCP gives a call its context
+        shop = ctx.lifespan_context["shop"]
         session: Session | ShopError
         try:
-            session = ctx.lifespan_context["shop"].resolver.resolve(_evidence(ctx, context.message))
+            found: Session = shop.resolver.resolve(_evidence(ctx, context.message))
+            session = found if shop.limiter is None else await _counted(found, shop.limiter)
         except ShopError as error:
             # A tool that needs no cart is answered all the same; session_of raises it for the others.
             session = error
         await ctx.set_state(_STATE, session, serializable=False)
-        return await call_next(context)
+        try:
+            return await call_next(context)
+        except TooManyCalls as error:
+            request = _request()
+            if request is not None and SCOPE_KEY in request.scope:
+                request.scope[SCOPE_KEY]["refused"] = error
+            raise
+
+
+async def _counted(session: Session, limiter: Limiter) -> Session:
+    """Count the call for its cart. Raises `TooManyCalls`."""
+    if session.cart_id is not None:
+        wait = await limiter.wait_seconds(Kind.CART_CALLS, session.key(session.cart_id).hex())
+        if wait:
+            raise TooManyCalls("calls for this cart", wait)
+    request = _request()
+    return dataclasses.replace(session, caller=caller_of(request.scope) if request is not None else None)
 
 
 async def resolved(ctx: Context) -> Session | ShopError | None:
@@ -83,6 +106,7 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
     arguments = call.arguments or {}
     request = _request()
     meta = ctx.request_context.meta if ctx.request_context else None
+    _bounded(meta)
     return Evidence(
         principal=_principal(),
         meta=meta if isinstance(meta, Mapping) else {},
@@ -91,6 +115,26 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
         cart_id=arguments.get("cart_id"),
         idempotency_key=arguments.get("idempotency_key"),
     )
+
+
+def _bounded(meta: object) -> None:
+    """Raises `MetaTooLarge` for a `_meta` that no host sends."""
+    depth, level = 0, [meta]
+    size = 0
+    while level and depth <= _MAX_META_DEPTH:
+        depth += 1
+        size += sum(len(value) if isinstance(value, str) else 8 for value in level)
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (*value, *(value.values() if isinstance(value, dict) else ()))
+        ]
+    if depth > _MAX_META_DEPTH or size > _MAX_META_LENGTH:
+        raise MetaTooLarge(
+            f"_meta is longer than {_MAX_META_LENGTH:,} characters or deeper than {_MAX_META_DEPTH} levels, "
+            "so nothing was done. Send less in it."
+        )
 
 
 def _request() -> Request | None:
@@ -107,12 +151,9 @@ def _headers(request: Request | None) -> Mapping[str, tuple[str, ...]]:
 
 
 def _principal() -> str | None:
-    """Who a verified token says is calling. Subjects are unique only together with their issuer."""
+    """Who a verified token says is calling."""
     token = get_access_token()
-    if token is None:
-        return None
-    claims = token.claims or {}
-    return json.dumps([claims.get("iss"), claims.get("sub") or token.client_id])
+    return None if token is None else principal_of(token)
 
 
 def _outer_meta(request: Request | None, inner: object) -> Mapping[str, Any]:
@@ -123,4 +164,5 @@ def _outer_meta(request: Request | None, inner: object) -> Mapping[str, Any]:
         return {}
     message = json.loads(body)
     meta = message.get("_meta") if isinstance(message, dict) else None
+    _bounded(meta)
     return meta if isinstance(meta, Mapping) else {}

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,14 +55,16 @@ def environment(folder: Path, **settings: object) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **settings: object) -> Iterator[Server]:
-    """`python -m app serve` with these settings, its data in `folder`."""
+def serving(
+    folder: Path, program: Sequence[str] = ("-m", "app", "serve"), /, **settings: object
+) -> Iterator[Server]:
+    """`python -m app serve` with these settings, its data in `folder`; or another `program` that serves."""
     folder.mkdir(parents=True, exist_ok=True)
     out, log = folder / "out", folder / "log"
     with out.open("ab") as stdout, log.open("ab") as stderr:
         start = out.stat().st_size
         process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve"],
+            [sys.executable, *program],
             stdout=stdout,
             stderr=stderr,
             cwd=ROOT,
