@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-faults test-conformance bench-carts bench-search clean
+.PHONY: run test check-style test-faults test-conformance test-fuzz bench-carts bench-search bench-flood clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -17,6 +17,9 @@ test: .venv/.ready-dev check-style  ## Lint, format, types, all tests
 
 test-faults: .venv/.ready-dev  ## Kills, full disks, lost answers: each prints what it came to; up to 4 minutes
 	$(BIN)/pytest -m fault tests/faults
+
+test-fuzz: .venv/.ready-dev  ## Hypothesis sends bad requests of every layer; 10,000 where CI is set, else fewer
+	$(BIN)/pytest -m fuzz tests/fuzz
 
 check-style: .venv/.ready-dev
 	$(BIN)/ruff check .
@@ -31,6 +34,9 @@ bench-carts: .venv/.ready-dev  ## How fast carts are kept; writes into bench/REA
 
 bench-search: .venv/.ready  ## Figures of search into bench/README.md; needs ../shared/data, takes a quarter of an hour
 	$(BIN)/python -m bench.search
+
+bench-flood: .venv/.ready-dev  ## What others notice while one caller floods, into bench/README.md; needs wrk
+	$(BIN)/python -m bench.flood
 
 .venv/.ready: uv.lock pyproject.toml | .venv/.uv
 	$(UV) sync --frozen --inexact --no-dev --quiet

@@ -17,6 +17,7 @@ from app.sessions.middleware import SCOPE_KEY
 
 log = logging.getLogger("agala.http")
 
+_BAD_REQUEST: Final = 400
 _MISDIRECTED: Final = 421
 _FORBIDDEN: Final = 403
 _MAX_DEPTH: Final = 64
@@ -135,7 +136,9 @@ class _Readable:
         if self._start is not None and message["type"] == "http.response.body":
             start, self._start = self._start, None
             if not message.get("more_body", False):
-                message = {**message, "body": _unescaped(message.get("body", b""))}
+                body = message.get("body", b"")
+                body = _in_words(body) if start["status"] == _BAD_REQUEST else _unescaped(body)
+                message = {**message, "body": body}
                 MutableHeaders(scope=start)["content-length"] = str(len(message["body"]))
             await self._send(start)
         await self._send(message)
@@ -163,6 +166,18 @@ def _id_of(body: bytes) -> object:
 
 def _is_json(start: Message) -> bool:
     return Headers(raw=start["headers"]).get("content-type", "").startswith("application/json")
+
+
+def _in_words(body: bytes) -> bytes:
+    """What was wrong with a message that isn't JSON-RPC; the SDK tells it in pydantic's words, with all that
+    was sent and an address of pydantic's."""
+    if b"errors.pydantic.dev" not in body:
+        return body
+    answer = from_json(body)
+    answer["error"]["message"] = (
+        "This isn't a message of MCP. Send one JSON-RPC 2.0 object with jsonrpc, id, method and params."
+    )
+    return to_json(answer)
 
 
 def _unescaped(body: bytes) -> bytes:
