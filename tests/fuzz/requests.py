@@ -55,6 +55,12 @@ values = st.recursive(
     max_leaves=12,
 )
 
+
+def _mostly(right: Any, wrong: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """What is right, so that the rest of a request comes to be looked at; now and then not."""
+    return st.integers(0, 4).flatmap(lambda dice: wrong if dice == 0 else st.just(right))
+
+
 _plain_names = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20).map(str.encode)
 _header_values = st.binary(max_size=80).map(lambda value: value.translate(None, b"\r\n\0"))
 _known_headers = st.sampled_from(
@@ -88,13 +94,18 @@ def _era_headers(era: str) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
+_CALL: Final = request("view_cart", meta={"sessionId": "fuzz-http"})
+_GOOD: Final = _sent(_CALL).headers
+_methods = st.sampled_from(["GET", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "X"])
+_paths = st.sampled_from(["/mcp/", "/", "/healthz", "/readyz", "/mcp/mcp", "//mcp", "/mcp/../mcp"]) | st.text(
+    st.characters(min_codepoint=33, exclude_categories=["Cs"]), max_size=30
+).map("/".__add__)
 http = st.builds(
     Bad,
-    method=st.sampled_from(["POST", "GET", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "X"]),
-    path=st.sampled_from(["/mcp", "/mcp/", "/", "/healthz", "/readyz", "/mcp/mcp", "//mcp", "/mcp/../mcp"])
-    | st.text(st.characters(min_codepoint=33, exclude_categories=["Cs"]), max_size=30).map("/".__add__),
-    headers=headers.map(lambda some: (*_BASE, *some)) | headers,
-    body=st.binary(max_size=300),
+    method=_mostly("POST", _methods),
+    path=_mostly("/mcp", _paths),
+    headers=headers.map(lambda some: (*_GOOD, *some)) | headers.map(lambda some: (*_BASE, *some)) | headers,
+    body=st.binary(max_size=300) | st.just(_CALL["content"]),
     chunks=st.integers(1, 3),
 )
 """Any method, path, header and bytes."""
@@ -108,7 +119,7 @@ def broken_json(draw: st.DrawFn) -> Bad:
         request(tool, {"query": "x"}, era=draw(st.sampled_from(ERAS)), meta={"sessionId": "fuzz-json"})
     )
     body = bytearray(good.body)
-    for _ in range(draw(st.integers(1, 4))):
+    for _ in range(draw(st.integers(1, 2))):
         at = draw(st.integers(0, len(body)))
         insert = draw(
             st.binary(max_size=6)
@@ -138,9 +149,9 @@ def json_rpc(draw: st.DrawFn) -> Bad:
     era = draw(st.sampled_from(ERAS))
     method = draw(st.sampled_from(_METHODS) | texts)
     message: Any = {
-        "jsonrpc": draw(st.just("2.0") | values),
-        "id": draw(st.integers() | values),
-        "method": draw(st.just(method) | values),
+        "jsonrpc": draw(_mostly("2.0", values)),
+        "id": draw(_mostly(1, st.integers() | values)),
+        "method": draw(_mostly(method, values)),
         "params": draw(
             values
             | st.fixed_dictionaries(
@@ -155,7 +166,7 @@ def json_rpc(draw: st.DrawFn) -> Bad:
             )
         ),
     }
-    for name in draw(st.sets(st.sampled_from(["jsonrpc", "id", "method", "params"]), max_size=2)):
+    for name in draw(_mostly([], st.lists(st.sampled_from(list(message)), unique=True, max_size=2))):
         del message[name]
     if draw(st.booleans()):
         message |= draw(
@@ -163,7 +174,12 @@ def json_rpc(draw: st.DrawFn) -> Bad:
                 st.just("_meta") | st.just("result") | st.just("error") | texts, values, max_size=3
             )
         )
-    if draw(st.integers(0, 5)) == 0:
+    if era == MODERN and draw(st.booleans()) and isinstance(message.get("params"), dict):
+        message["params"]["_meta"] = {
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientCapabilities": draw(_mostly({}, values)),
+        }
+    if draw(st.integers(0, 9)) == 0:
         message = [message, draw(values)]
     extra: tuple[tuple[bytes, bytes], ...] = ()
     if era == MODERN and draw(st.booleans()):
