@@ -150,6 +150,15 @@ def metadata_routes(settings: Settings, path: str) -> list[Route]:
     return [Route(METADATA_PATH + suffix, metadata) for suffix in dict.fromkeys(paths)]
 
 
+def security_schemes(settings: Settings) -> list[dict[str, object]]:
+    """How each tool may be called, as ChatGPT reads it in a tool's `_meta`: it offers to sign in then. Empty
+    where there is no issuer to sign in at."""
+    if settings.auth == "off" or not settings.auth_issuer:
+        return []
+    signed_in: dict[str, object] = {"type": "oauth2", "scopes": settings.auth_scopes}
+    return [{"type": "noauth"}, signed_in] if settings.auth == "optional" else [signed_in]
+
+
 def _challenge(settings: Settings) -> dict[str, str]:
     """What a refused caller is told about signing in."""
     if not settings.auth_issuer or not settings.public_url:

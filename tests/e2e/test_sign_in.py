@@ -97,6 +97,20 @@ def test_the_metadata_names_the_resource_and_the_issuer_to_any_web_page(
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
+async def test_every_tool_says_how_it_may_be_called(
+    issuer: LocalIssuer, optional: Server, required: Server
+) -> None:
+    signed_in = {"type": "oauth2", "scopes": ["cart"]}
+    async with Client(required.url, auth=issuer.token()) as client:
+        assert {str(tool.meta and tool.meta["securitySchemes"]) for tool in await client.list_tools()} == {
+            str([signed_in])
+        }
+    async with Client(optional.url) as client:
+        assert {str(tool.meta and tool.meta["securitySchemes"]) for tool in await client.list_tools()} == {
+            str([{"type": "noauth"}, signed_in | {"scopes": []}])
+        }
+
+
 def test_health_is_told_without_signing_in(required: Server) -> None:
     assert httpx.get(f"{required.base}/healthz").status_code == 200
     assert httpx.get(f"{required.base}/readyz").status_code == 200
