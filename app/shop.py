@@ -10,7 +10,6 @@ from fastmcp import Context, FastMCP
 
 from app import __version__
 from app.access.limits import Kind, Limiter
-from app.access.sign_in import security_schemes
 from app.calls import CallMiddleware
 from app.carts.backend import CartBackend
 from app.carts.cart import Limits
@@ -137,19 +136,11 @@ async def _lifespan(server: FastMCP) -> AsyncIterator[dict[str, Any]]:
     log_to_stderr(settings.log_level)
     (server.enable if settings.debug_tools else server.disable)(tags={DEBUG_TAG})
     await _answer_schemas_directly(server)
-    await _say_how_to_sign_in(server, settings)
     if _open is not None:
         yield {"shop": _open}
         return
     async with open_shop(settings) as shop:
         yield {"shop": shop}
-
-
-async def _say_how_to_sign_in(server: FastMCP, settings: Settings) -> None:
-    """Put into every tool's `_meta` whether it can be called without signing in."""
-    schemes = security_schemes(settings)
-    for tool in await server.list_tools(run_middleware=False) if schemes else ():
-        tool.meta = {**(tool.meta or {}), "securitySchemes": schemes}
 
 
 async def _answer_schemas_directly(server: FastMCP) -> None:

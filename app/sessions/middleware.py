@@ -5,18 +5,19 @@ import functools
 import json
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import mcp_types
 from fastmcp import Context
 from fastmcp.server.dependencies import get_access_token, get_http_request
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
-from fastmcp.tools import ToolResult
+from fastmcp.tools import Tool, ToolResult
 from starlette.requests import Request
 
 from app.access.caller import caller_of, principal_of
 from app.access.limits import Kind, Limiter
+from app.access.sign_in import security_schemes
 from app.errors import MetaTooLarge, ShopError, TooManyCalls
 from app.sessions.hosts import HEADERS
 from app.sessions.resolver import Evidence
@@ -33,7 +34,8 @@ _MAX_META_DEPTH: Final = 16
 
 
 class SessionMiddleware(Middleware):
-    """Puts the session of each tool call where `session_of` finds it, and names legacy clients theirs."""
+    """Puts the session of each tool call where `session_of` finds it, and tells clients what they need:
+    legacy ones their `Mcp-Session-Id`, all of them how tools may be called."""
 
     async def on_initialize(
         self,
@@ -46,6 +48,24 @@ class SessionMiddleware(Middleware):
         if request is not None and SCOPE_KEY in request.scope:
             request.scope[SCOPE_KEY]["session_id"] = secrets.token_urlsafe(24)
         return result
+
+    async def on_list_tools(
+        self,
+        context: MiddlewareContext[mcp_types.ListToolsRequest],
+        call_next: CallNext[mcp_types.ListToolsRequest, Sequence[Tool]],
+    ) -> Sequence[Tool]:
+        """Say of every tool whether it can be called without signing in; the same to every caller."""
+        tools = await call_next(context)
+        ctx = context.fastmcp_context
+        assert ctx is not None  # noqa: S101 - FastMCP gives a request its context
+        shop = ctx.lifespan_context.get("shop")  # there is none while `fastmcp inspect` looks
+        schemes = security_schemes(shop.settings) if shop else []
+        if not schemes:
+            return tools
+        return [
+            tool.model_copy(update={"meta": {**(tool.meta or {}), "securitySchemes": schemes}})
+            for tool in tools
+        ]
 
     async def on_call_tool(
         self,

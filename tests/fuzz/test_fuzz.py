@@ -83,8 +83,11 @@ class World:
             "server": ("127.0.0.1", 80),
         }
         status, body = 0, b""
+        answered = asyncio.Event()
 
         async def receive() -> Message:
+            if not coming:
+                await answered.wait()
             return coming.pop(0) if coming else {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
@@ -93,6 +96,8 @@ class World:
                 status = message["status"]
             elif message["type"] == "http.response.body":
                 body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    answered.set()
 
         async with asyncio.timeout(30):
             await self.app(scope, receive, send)
