@@ -217,6 +217,10 @@ class StoreUnavailable(ShopError):
         self.reason = reason
 
 
+class IssuerUnavailable(Exception):
+    """The issuer's keys can't be had, so that it can't be told whether a token is good: nobody's refusal."""
+
+
 class OperatorError(Exception):
     """The operator can act on it: printed as one sentence, without a traceback; exit code 2."""
 

@@ -5,7 +5,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from limits import parse
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -218,9 +217,12 @@ class Settings(BaseSettings):
     @field_validator("limit_calls", "limit_cart_calls", "limit_new_carts")
     @classmethod
     def _rate(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        from limits import parse  # noqa: PLC0415 - only who sets limits waits for its import
+
         try:
-            if value is not None:
-                parse(value)
+            parse(value)
         except ValueError:
             raise ValueError("must be a number a time, such as 10/second, 600/minute or 60/hour") from None
         return value

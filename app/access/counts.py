@@ -8,6 +8,9 @@ from redis.exceptions import RedisError
 
 from app.carts.redis_nodes import Nodes
 
+UNREACHABLE: Final = (RedisError, OSError, TimeoutError)
+"""What `RedisCounts` raises while Redis can't be reached."""
+
 _INCREASE: Final = """
 local count = redis.call('INCRBY', KEYS[1], ARGV[2])
 if count == tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end

@@ -12,6 +12,8 @@ from fastmcp.server.auth import AccessToken
 from fastmcp.server.auth.providers.jwt import JWTVerifier
 from fastmcp.utilities.auth import decode_jwt_header
 
+from app.errors import IssuerUnavailable
+
 log = logging.getLogger("agala.access")
 
 _TIMEOUT_SECONDS: Final = 5.0
@@ -20,10 +22,6 @@ _REFRESH_SECONDS: Final = 5.0
 
 _LEEWAY_SECONDS: Final = 60
 _MAX_DOCUMENT_BYTES: Final = 1_000_000
-
-
-class IssuerUnavailable(Exception):
-    """The issuer's keys can't be had, so that it can't be told whether a token is good."""
 
 
 class Issuer:

@@ -7,15 +7,15 @@ import secrets
 import time
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from limits import RateLimitItem, parse
-from limits.aio.strategies import FixedWindowRateLimiter
-from redis.exceptions import RedisError
-
-from app.access.counts import MemoryCounts, RedisCounts
-from app.carts.redis_nodes import Nodes
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.aio.strategies import FixedWindowRateLimiter
+
+    from app.carts.redis_nodes import Nodes
 
 log = logging.getLogger("agala.access")
 
@@ -38,8 +38,14 @@ class Limiter:
     """Counts against the limits that are set. With `nodes` the counts are in Redis; while it can't be
     reached, each process counts for itself."""
 
-    def __init__(self, settings: Settings, secret: bytes | None = None, nodes: Nodes | None = None) -> None:
+    def __init__(self, settings: Settings, secret: bytes | None = None, nodes: "Nodes | None" = None) -> None:
         """`secret` must be the same for all who share counts."""
+        # Imported here, since most servers have no limits and all of them start.
+        from limits import parse  # noqa: PLC0415
+        from limits.aio.strategies import FixedWindowRateLimiter  # noqa: PLC0415
+
+        from app.access.counts import UNREACHABLE, MemoryCounts, RedisCounts  # noqa: PLC0415
+
         given = {
             Kind.CALLS: settings.limit_calls,
             Kind.CART_CALLS: settings.limit_cart_calls,
@@ -48,6 +54,7 @@ class Limiter:
         self._limits: Mapping[Kind, RateLimitItem] = {
             kind: parse(limit) for kind, limit in given.items() if limit
         }
+        self._unreachable = UNREACHABLE
         self._secret = hashlib.sha256(secret or secrets.token_bytes(32)).digest()
         self._nodes = nodes
         self._memory = MemoryCounts()
@@ -72,7 +79,7 @@ class Limiter:
         if self._shared is not None:
             try:
                 return await _wait_seconds(self._shared, limit, kind, name)
-            except (RedisError, OSError, TimeoutError) as error:
+            except self._unreachable as error:
                 self._tell(error)
         return await _wait_seconds(self._here, limit, kind, name)
 
@@ -92,7 +99,9 @@ class Limiter:
             log.warning("Redis keeps no counts (%s): this process limits on its own", type(error).__name__)
 
 
-async def _wait_seconds(limiter: FixedWindowRateLimiter, limit: RateLimitItem, kind: Kind, name: str) -> int:
+async def _wait_seconds(
+    limiter: "FixedWindowRateLimiter", limit: "RateLimitItem", kind: Kind, name: str
+) -> int:
     # What is in braces decides where a cluster keeps the count.
     identifiers = ("agala", kind, f"{{{name}}}")
     if await limiter.hit(limit, *identifiers):

@@ -1,7 +1,7 @@
 """Signing in: who a request comes from, if it says so; RFC 6750 and RFC 9728."""
 
 import logging
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from fastmcp.server.auth import AccessToken
@@ -13,9 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.issuer import Issuer, IssuerUnavailable
 from app.access.keys import KEY_PREFIX, ApiKeys
+from app.errors import IssuerUnavailable
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.access.issuer import Issuer
 
 log = logging.getLogger("agala.access")
 
@@ -77,16 +80,7 @@ class _Bearer(AuthenticationBackend):
         self._required = settings.auth == "required"
         self._scopes = frozenset(settings.auth_scopes)
         self._keys = ApiKeys(settings.api_keys)
-        self._issuer = (
-            Issuer(
-                settings.auth_issuer,
-                settings.auth_jwks_url,
-                settings.auth_audience or [str(settings.public_url)],
-                settings.auth_algorithms,
-            )
-            if settings.auth_issuer
-            else None
-        )
+        self._issuer = _issuer(settings)
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser] | None:
         sent = conn.headers.getlist("authorization")
@@ -120,6 +114,15 @@ class _Bearer(AuthenticationBackend):
         if token is None:
             raise _bad("The token is invalid, expired or meant for another server. Sign in again.")
         return token
+
+
+def _issuer(settings: Settings) -> "Issuer | None":
+    if not settings.auth_issuer:
+        return None
+    from app.access.issuer import Issuer  # noqa: PLC0415 - only who has an issuer waits for its import
+
+    audience = settings.auth_audience or [str(settings.public_url)]
+    return Issuer(settings.auth_issuer, settings.auth_jwks_url, audience, settings.auth_algorithms)
 
 
 def _bad(words: str) -> SignInRefused:

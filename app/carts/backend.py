@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pydantic import TypeAdapter
+import msgspec
 
 from app.carts.cart import Cart
 from app.carts.handle import CartKey
@@ -69,14 +69,18 @@ class CartBackend(Protocol):
         ...
 
 
-_CART = TypeAdapter(Cart)
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Cart)
 
 
 def encode(cart: Cart) -> bytes:
     """A cart as JSON, for a backend to keep."""
-    return _CART.dump_json(cart, exclude_defaults=True)
+    return _ENCODER.encode(cart)
 
 
 def decode(body: bytes | str) -> Cart:
     """The cart that `encode` wrote. Raises `ValueError` for anything else."""
-    return _CART.validate_json(body)
+    try:
+        return _DECODER.decode(body)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error

@@ -1,8 +1,10 @@
 """A cart as it is kept: frozen values, and the rules that need nothing but them."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from app.errors import (
     CartFull,
@@ -29,8 +31,7 @@ MAX_HISTORY: Final = 50
 _MAX_HISTORY_LINES: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class CartLine:
+class CartLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One product in a cart, with what was known when it was added (epoch seconds, one unit's price)."""
 
     product_id: str
@@ -40,8 +41,7 @@ class CartLine:
     added_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class LineChange:
+class LineChange(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line's quantity before and after; 0 is no line. `line` is the line that was taken away."""
 
     product_id: str
@@ -50,8 +50,7 @@ class LineChange:
     line: CartLine | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     """One save of a cart: which version it made, when (epoch seconds), by which tool, which lines."""
 
     version: int
@@ -60,8 +59,7 @@ class Change:
     lines: tuple[LineChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """A keyed change that was made. `key` and `call` are digests of the key and of what it asked for."""
 
     key: str
@@ -70,8 +68,7 @@ class Receipt:
     lines: tuple[LineChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(msgspec.Struct, frozen=True, omit_defaults=True):
     """Lines on their way from the cart of an anonymous caller to the cart of who it turned out to be.
 
     `to` is that cart's key in hexadecimal: no other cart ever gets anything of this one. `done`: the lines
@@ -84,8 +81,7 @@ class Handover:
     done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """What a change asks of a cart: the quantities that some products shall have.
 
     `lines` gives what is known of products that may not be in the cart yet; their quantity there counts
@@ -93,19 +89,17 @@ class Edit:
     """
 
     quantities: Mapping[str, int]
-    lines: Mapping[str, CartLine] = field(default_factory=dict)
+    lines: Mapping[str, CartLine] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What a cart may hold at most."""
 
     quantity: int = 999
     lines: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Cart:
+class Cart(msgspec.Struct, frozen=True, omit_defaults=True):
     """One conversation's cart. Times are epoch seconds; `version` counts the saves.
 
     `handover` is what became of its lines when its shopper signed in, `taken_over` are the last handovers
@@ -181,19 +175,20 @@ class Cart:
             QuantityLimit: a line would hold more than `limits.quantity`.
             CartFull: there would be more lines than `limits.lines`, and more than there were.
         """
-        changes = tuple(
-            LineChange(product_id, before, after, self._line(product_id) if before and not after else None)
-            for product_id, after in edit.quantities.items()
-            if (before := self.quantity(product_id)) != after
-        )
-        for change in changes:
-            if (error := self.over_limit(change.product_id, change.after, limits)) is not None:
-                raise error
+        there = {line.product_id: line for line in self.lines}
+        changes = []
+        for product_id, after in edit.quantities.items():
+            line = there.get(product_id)
+            before = line.quantity if line else 0
+            if before != after:
+                changes.append(LineChange(product_id, before, after, None if after else line))
+                if after > limits.quantity and (error := self.over_limit(product_id, after, limits)):
+                    raise error
         changed = {change.product_id: change.after for change in changes}
         kept = [
             replace(line, quantity=changed[line.product_id]) if line.product_id in changed else line
             for line in self.lines
-            if changed.get(line.product_id, line.quantity) > 0
+            if changed.get(line.product_id, 1) > 0
         ]
         added = [
             replace(edit.lines[change.product_id], quantity=change.after)
@@ -214,7 +209,7 @@ class Cart:
             updated_at=now,
             expires_at=now + ttl_seconds,
             lines=(*kept, *added),
-            history=_bounded((*self.history, Change(version, now, action, changes))),
+            history=_bounded((*self.history, Change(version, now, action, tuple(changes)))),
         )
 
     def undoing(self, version: int | None) -> Edit:
@@ -265,8 +260,10 @@ class Cart:
         return next((line for line in self.lines if line.product_id == product_id), None)
 
 
-def _bounded(history: Iterable[Change]) -> tuple[Change, ...]:
-    kept = list(history)[-MAX_HISTORY:]
-    while len(kept) > 1 and sum(len(change.lines) for change in kept) > _MAX_HISTORY_LINES:
-        del kept[0]
-    return tuple(kept)
+def _bounded(history: tuple[Change, ...]) -> tuple[Change, ...]:
+    kept = history[-MAX_HISTORY:]
+    lines = sum([len(change.lines) for change in kept])
+    while len(kept) > 1 and lines > _MAX_HISTORY_LINES:
+        lines -= len(kept[0].lines)
+        kept = kept[1:]
+    return kept

@@ -15,8 +15,10 @@ with it. So nothing is lost or doubled, whatever number of processes does it at 
 import contextlib
 import secrets
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from app.carts.backend import CartBackend
 from app.carts.cart import MAX_RECEIPTS, Cart, Edit, Handover, Limits

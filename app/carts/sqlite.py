@@ -101,9 +101,9 @@ class SqliteCarts:
         return int(rows[0][0])
 
     async def latest(self, limit: int, now: int) -> list[CartSummary]:
+        # A cart expires a fixed time after its last change, so that the last to expire changed last.
         rows = self._read(
-            "SELECT key, quantity FROM carts INDEXED BY carts_by_update WHERE expires_at > ?"
-            " ORDER BY updated_at DESC LIMIT ?",
+            "SELECT key, quantity FROM carts WHERE expires_at > ? ORDER BY expires_at DESC LIMIT ?",
             (now, limit),
         )
         return [CartSummary(CartKey(key), quantity) for key, quantity in rows]

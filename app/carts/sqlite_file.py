@@ -62,6 +62,9 @@ MIGRATIONS: Final = (
             ON CONFLICT (hour) DO UPDATE SET carts = carts + 1;
     END;
     """,
+    # A cart expires a fixed time after its last change: one index tells the last to change and the first to
+    # expire, and every change keeps it anew.
+    "DROP INDEX carts_by_update;",
 )
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from app.carts.backend import CartBackend, Rule
 from app.carts.cart import Cart, CartLine, Edit, Limits

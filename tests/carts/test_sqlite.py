@@ -91,12 +91,14 @@ async def test_a_closed_backend_says_so(tmp_path: Path) -> None:
         await carts.change(a_key(), add())
 
 
-async def test_the_previous_layout_is_brought_forward_with_its_carts(tmp_path: Path) -> None:
-    """Written by the first layout as it was; nobody's cart is lost by an update."""
+@pytest.mark.parametrize("layout", range(1, len(MIGRATIONS)))
+async def test_every_previous_layout_is_brought_forward_with_its_carts(tmp_path: Path, layout: int) -> None:
+    """Written by that layout as it was; nobody's cart is lost by an update."""
     file = tmp_path / "carts.db"
     first = apsw.Connection(str(file))
-    first.execute(MIGRATIONS[0])
-    first.pragma("user_version", 1)
+    for migration in MIGRATIONS[:layout]:
+        first.execute(migration)
+    first.pragma("user_version", layout)
     key = a_key()
     body = (
         b'{"version":3,"created_at":1000000,"updated_at":1000000,"expires_at":1001000,"lines":[{"product_id":"s:1",'
