@@ -67,13 +67,14 @@ class Edge:
             text = f"The body is longer than {self._max_body_bytes} bytes. Send less in one call.\n"
             await PlainTextResponse(text, 413, {"Connection": "close"})(scope, receive, send)
             return
-        if _too_deep(body):
+        brackets = body.count(b"[") + body.count(b"{")
+        if brackets > _MAX_DEPTH and _too_deep(body):
             text = f"The body has more than {_MAX_DEPTH} brackets within each other. Send it flatter.\n"
             await PlainTextResponse(text, 400)(scope, receive, send)
             return
         # Blanks around a field's value aren't part of it (RFC 9110 5.5); httptools leaves those behind it.
         headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        shared: dict[str, object] = {"body": body}
+        shared: dict[str, object] = {"body": body, "brackets": brackets}
         readable = _Readable(send)
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -145,8 +146,6 @@ class _Readable:
 
 
 def _too_deep(body: bytes) -> bool:
-    if body.count(b"[") + body.count(b"{") <= _MAX_DEPTH:
-        return False
     depth = 0
     for found in _BRACKETS_AND_TEXTS.finditer(body):
         token = found[0]

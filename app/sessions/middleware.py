@@ -126,7 +126,10 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
     arguments = call.arguments or {}
     request = _request()
     meta = ctx.request_context.meta if ctx.request_context else None
-    _bounded(meta)
+    shared = request.scope.get(SCOPE_KEY, {}) if request is not None else {}
+    # What is in a short body with few brackets is neither long nor deep: most calls need no look.
+    if len(shared.get("body", b"")) > _MAX_META_LENGTH or shared.get("brackets", 999) > _MAX_META_DEPTH:
+        _bounded(meta)
     return Evidence(
         principal=_principal(),
         meta=meta if isinstance(meta, Mapping) else {},
