@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-faults test-conformance test-fuzz bench-carts bench-search bench-flood clean
+.PHONY: run test check-style test-faults test-conformance test-fuzz bench-carts bench-search bench-http bench-flood clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -37,6 +37,9 @@ bench-search: .venv/.ready  ## Figures of search into bench/README.md; needs ../
 
 bench-flood: .venv/.ready-dev  ## What others notice while one caller floods, into bench/README.md; needs wrk
 	$(BIN)/python -m bench.flood
+
+bench-http: .venv/.ready-dev  ## What a call costs, beside four other servers; needs wrk. ARGS=--dry for a look
+	$(BIN)/python -m bench.http $(ARGS)
 
 .venv/.ready: uv.lock pyproject.toml | .venv/.uv
 	$(UV) sync --frozen --inexact --no-dev --quiet

@@ -4,13 +4,16 @@ import logging
 import time
 
 import mcp_types
-from fastmcp.exceptions import DisabledError, NotFoundError, ValidationError
+from fastmcp import Context
+from fastmcp.exceptions import DisabledError, NotFoundError, ToolError, ValidationError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
-from pydantic import ValidationError as PydanticValidationError
 
+from app.arguments import in_words
 from app.carts.handle import CartId, fingerprint
-from app.errors import InvalidArguments, ShopError
+from app.errors import InvalidArguments, ServerFault, ShopError
+from app.language import locale_of
+from app.messages import SOURCE
 from app.sessions.middleware import resolved
 from app.sessions.session import Session
 
@@ -34,10 +37,13 @@ class CallMiddleware(Middleware):
             begun = (result.structured_content or {}).get("cart_id")
         except ShopError as error:
             outcome = error.code
-            return _refusal(error)
+            return _refusal(error, context.fastmcp_context)
+        except ToolError:
+            # What FastMCP makes of a bug; its traceback is in the log already.
+            return _refusal(ServerFault(), context.fastmcp_context)
         except ValidationError as error:
             outcome = InvalidArguments.__name__
-            return _refusal(_in_words(tool, error))
+            return _refusal(in_words(tool, error), context.fastmcp_context)
         except (NotFoundError, DisabledError):
             # The name is whatever the caller wrote: not for the log.
             tool, outcome = "?", "UnknownTool"
@@ -65,27 +71,11 @@ async def _log(
     )
 
 
-def _refusal(error: ShopError) -> ToolResult:
-    """An error as a result: words for the model, a stable code for programs."""
+def _refusal(error: ShopError, context: Context | None) -> ToolResult:
+    """An error as a result: words for the model in the caller's language, a stable code for programs."""
+    locale = locale_of(context) if context else SOURCE
     return ToolResult(
-        content=str(error),
-        structured_content={"error": {"code": error.code, "message": str(error), **error.details}},
+        content=error.said(locale),
+        structured_content={"error": error.published(locale)},
         is_error=True,
-    )
-
-
-def _in_words(tool: str, error: ValidationError) -> InvalidArguments:
-    cause = error.__cause__
-    problems = (
-        [
-            f"{'.'.join(str(step) for step in problem['loc']) or 'arguments'}: {problem['msg']}"
-            for problem in cause.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        if isinstance(cause, PydanticValidationError)
-        else []
-    )
-    return InvalidArguments(
-        f"The arguments don't fit {tool}, so nothing was done. {'; '.join(problems)}. Correct them and call "
-        "again.",
-        problems=problems,
     )

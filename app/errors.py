@@ -5,38 +5,82 @@ code in structured errors, logs and metrics.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from fastmcp.exceptions import ToolError
+
+from app.messages import SOURCE, Code, Message, plain
 
 
 class ShopError(ToolError):
     """The caller can act on it: reaches the model as an error result, is logged without a traceback.
 
+    It is said in the caller's language where it leaves the server; as a text it is English, for the log.
     `details` is published beside the message in the structured error; it holds nothing that the
     caller may not see.
     """
 
-    def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message, log_level=logging.INFO)
+    def __init__(self, *messages: Message, **details: Any) -> None:
+        self.messages = messages
+        super().__init__(plain(self.said(SOURCE)), log_level=logging.INFO)
         self.details: Mapping[str, Any] = details
 
     @property
     def code(self) -> str:
         return type(self).__name__
 
+    def said(self, locale: str) -> str:
+        """Its sentences in the language of `locale`."""
+        return " ".join(message.said(locale) for message in self.messages)
+
+    def published(self, locale: str) -> dict[str, Any]:
+        """What a program reads: the stable code, the sentences without marks, the details."""
+        return {"code": self.code, "message": plain(self.said(locale)), **self.details}
+
 
 class ProductNotFound(ShopError):
     """No store sells this product id (any more)."""
+
+    def __init__(self, product_id: str, meant: Sequence[str]) -> None:
+        super().__init__(
+            Message("There is no product [{product_id}].", product_id=shown(product_id)),
+            Message("Did you mean [{product_ids}]?", product_ids=[Code(one) for one in meant])
+            if meant
+            else Message("Find the product with search_products and use the product_id that it gives."),
+            product_id=product_id[:80],
+        )
 
 
 class ProductUnavailable(ShopError):
     """A store lists the product, but doesn't sell it just now."""
 
+    def __init__(self, product_id: str, name: str) -> None:
+        super().__init__(
+            Message(
+                "{product} [{product_id}] isn't available just now. Look for something like it with "
+                "search_products.",
+                product=name,
+                product_id=Code(product_id),
+            ),
+            product_id=product_id,
+        )
+
 
 class InvalidArguments(ShopError):
-    """The arguments don't fit the tool's published schema."""
+    """The arguments don't fit the tool's published schema. `problems` are a sentence each."""
+
+    def __init__(self, tool: str, problems: Sequence[Message]) -> None:
+        self.problems = problems
+        super().__init__(
+            Message("The arguments don't fit {tool}, so nothing was done.", tool=Code(tool)),
+            *problems,
+            Message("Correct them and call again."),
+        )
+
+    def published(self, locale: str) -> dict[str, Any]:
+        return super().published(locale) | {"problems": [plain(one.said(locale)) for one in self.problems]}
 
 
 class CartNotFound(ShopError):
@@ -44,8 +88,10 @@ class CartNotFound(ShopError):
 
     def __init__(self) -> None:
         super().__init__(
-            "There is no cart with this cart_id. Copy the cart_id exactly as an earlier answer in this "
-            "conversation gave it, or leave it out and call add_to_cart to start a new cart."
+            Message(
+                "There is no cart with this cart_id. Copy the cart_id exactly as an earlier answer in this "
+                "conversation gave it, or leave it out and call add_to_cart to start a new cart."
+            )
         )
 
 
@@ -54,8 +100,10 @@ class InvalidCartId(ShopError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This cart_id is mistyped or cut short. Copy it whole, exactly as an earlier answer in this "
-            "conversation gave it, or leave it out if no answer gave one."
+            Message(
+                "This cart_id is mistyped or cut short. Copy it whole, exactly as an earlier answer in this "
+                "conversation gave it, or leave it out if no answer gave one."
+            )
         )
 
 
@@ -64,8 +112,10 @@ class OtherCart(ShopError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This cart_id isn't the cart of this conversation. Leave cart_id out: the conversation's own "
-            "cart is found without it."
+            Message(
+                "This cart_id isn't the cart of this conversation. Leave cart_id out: the conversation's own "
+                "cart is found without it."
+            )
         )
 
 
@@ -74,8 +124,12 @@ class CartExpired(ShopError):
 
     def __init__(self, expired_at: str, restorable_until: str) -> None:
         super().__init__(
-            f"This cart expired on {expired_at} (cart_expired). Call restore_cart to have it back as it was, "
-            f"which is possible until {restorable_until}, or clear_cart to begin an empty one.",
+            Message(
+                "This cart expired on {expired_at} (cart_expired). Call restore_cart to have it back as it "
+                "was, which is possible until {until}, or clear_cart to begin an empty one.",
+                expired_at=datetime.fromisoformat(expired_at),
+                until=datetime.fromisoformat(restorable_until),
+            ),
             reason="cart_expired",
             expired_at=expired_at,
             restorable_until=restorable_until,
@@ -87,37 +141,10 @@ class NothingToRestore(ShopError):
 
     def __init__(self) -> None:
         super().__init__(
-            "There is no expired cart to bring back here. Look at the cart with view_cart, or start one with "
-            "add_to_cart."
-        )
-
-
-class NothingToUndo(ShopError):
-    """The history has no such change."""
-
-    def __init__(self, version: int | None, known: list[int]) -> None:
-        wanted = "no change" if version is None else f"no change that made version {version}"
-        super().__init__(
-            f"The cart's history has {wanted} to undo. "
-            + (
-                f"It has the versions {', '.join(map(str, known))}: see cart_history."
-                if known
-                else "Nothing was changed yet."
-            ),
-            versions=known,
-        )
-
-
-class UndoConflict(ShopError):
-    """Undoing would overwrite a newer change of the same products."""
-
-    def __init__(self, undone: int, current: int, product_ids: list[str]) -> None:
-        super().__init__(
-            f"Version {undone} can't be undone: {', '.join(product_ids)} was changed since (the cart "
-            f"is at version {current}). Look at the cart with view_cart and use set_quantity instead, or "
-            "undo the newer change first.",
-            version=current,
-            product_ids=product_ids,
+            Message(
+                "There is no expired cart to bring back here. Look at the cart with view_cart, or start one "
+                "with add_to_cart."
+            )
         )
 
 
@@ -126,9 +153,12 @@ class CartDamaged(ShopError):
 
     def __init__(self, fingerprint: str) -> None:
         super().__init__(
-            f"This cart (session {fingerprint} in the server's log) can't be read because its storage is "
-            "damaged. Nothing was changed. Other carts aren't affected; the shop's operator can restore a "
-            "backup.",
+            Message(
+                "This cart (session {session} in the server's log) can't be read because its storage is "
+                "damaged. Nothing was changed. Other carts aren't affected; the shop's operator can restore "
+                "a backup.",
+                session=Code(fingerprint),
+            ),
             session=fingerprint,
         )
 
@@ -138,8 +168,10 @@ class CartIdRequired(ShopError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This client names no conversation, so it isn't known which cart to change. Pass the cart_id "
-            "that an earlier answer gave, or call add_to_cart to start a new cart."
+            Message(
+                "This client names no conversation, so it isn't known which cart to change. Pass the cart_id "
+                "that an earlier answer gave, or call add_to_cart to start a new cart."
+            )
         )
 
 
@@ -148,8 +180,10 @@ class ConversationRequired(ShopError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This server keeps carts only for clients that name their conversation, and this call named "
-            "none. Pass the cart_id of an earlier answer, or use a client that sends a session id."
+            Message(
+                "This server keeps carts only for clients that name their conversation, and this call named "
+                "none. Pass the cart_id of an earlier answer, or use a client that sends a session id."
+            )
         )
 
 
@@ -161,42 +195,19 @@ class InvalidIdempotencyKey(ShopError):
     """The key that should make a change exactly-once isn't usable as one."""
 
 
-class IdempotencyConflict(ShopError):
-    """The same key came before with another change."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This idempotency key was already used for a different change of this cart, so nothing was "
-            "done. Use a new key for a new change."
-        )
-
-
-class TooManyKeyedChanges(ShopError):
-    """The cart remembers as many keyed changes as it can for 48 hours."""
-
-
-class QuantityLimit(ShopError):
-    """A line would hold more than the shop allows."""
-
-
-class CartFull(ShopError):
-    """The cart would have more lines than the shop allows."""
-
-
-class NotInCart(ShopError):
-    """The product to take out isn't in the cart."""
-
-
-class ItemsRefused(ShopError):
-    """A list of items was refused as a whole; every item that stood in the way is named."""
-
-
 class TooManyCalls(ShopError):
     """A limit of this server: more calls for one cart, or more new carts, than it allows."""
 
-    def __init__(self, what: str, retry_after_seconds: int) -> None:
+    def __init__(self, why: Message, retry_after_seconds: int) -> None:
         super().__init__(
-            f"Too many {what}, so nothing was done. Try again in {retry_after_seconds} seconds.",
+            why,
+            Message(
+                (
+                    "Nothing was done. Try again in one second.",
+                    "Nothing was done. Try again in {count} seconds.",
+                ),
+                count=retry_after_seconds,
+            ),
             retry_after_seconds=retry_after_seconds,
         )
         self.retry_after_seconds = retry_after_seconds
@@ -205,16 +216,46 @@ class TooManyCalls(ShopError):
 class MetaTooLarge(ShopError):
     """`_meta` is longer or deeper than any host's."""
 
+    def __init__(self, length: int, depth: int) -> None:
+        super().__init__(
+            Message(
+                "_meta is longer than {length} characters or deeper than {depth} levels, so nothing was "
+                "done. Send less in it.",
+                length=length,
+                depth=depth,
+            )
+        )
+
 
 class StoreUnavailable(ShopError):
     """The carts can't be reached or written just now; the outcome of a change is unknown."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            "The carts can't be reached just now, and it is unknown whether the change was made. Look at "
-            "the cart with view_cart in a moment, and repeat the change only if it isn't there."
+            Message(
+                "The carts can't be reached just now, and it is unknown whether the change was made. Look at "
+                "the cart with view_cart in a moment, and repeat the change only if it isn't there."
+            )
         )
         self.reason = reason
+
+
+class ServerFault(ShopError):
+    """A bug in this server; what it was is only in the log."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Message(
+                "Something went wrong in this server, and it is unknown whether anything was changed. Look "
+                "at the cart with view_cart before you try again; if it happens again, the shop's operator "
+                "finds the reason in the log."
+            )
+        )
+
+
+def shown(product_id: str) -> Code:
+    """An id as a caller wrote it, as far as it can be shown."""
+    return Code("".join(char if char.isprintable() else "\ufffd" for char in product_id[:80]))
 
 
 class IssuerUnavailable(Exception):

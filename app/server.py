@@ -26,9 +26,9 @@ from app.errors import StoreUnavailable
 from app.sessions.hosts import HEADERS, SESSION_HEADER
 from app.settings import Settings, current_settings
 from app.shop import mcp, open_now
-from app.tools import cart, debug, search
+from app.tools import cart, checkout, debug, search
 
-__all__ = ["app", "cart", "create_app", "debug", "mcp", "search"]
+__all__ = ["app", "cart", "checkout", "create_app", "debug", "mcp", "search"]
 
 MCP_PATH: Final = "/mcp"
 

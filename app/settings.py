@@ -137,6 +137,12 @@ class Settings(BaseSettings):
     base_url: str | None = Field(
         None, description="The shop's address, for catalogues whose product addresses are relative."
     )
+    checkout: str | None = Field(
+        None,
+        description="Where a shopper of the one store goes on: shopify:https://shop.example, "
+        "woocommerce:https://shop.example, whatsapp:+972501234567, email:orders@shop.example, or an address "
+        "with {items}. Several stores: checkout.toml beside the catalogue.",
+    )
 
     carts_url: str = Field(
         "sqlite:///carts.db",

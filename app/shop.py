@@ -20,8 +20,10 @@ from app.catalog.build import Progress
 from app.catalog.catalog import Catalog, open_catalog
 from app.catalog.importers.feed import Defaults
 from app.catalog.watch import Watch
+from app.checkout.ways import Ways, ways_file
 from app.errors import TooManyCalls
 from app.logs import log_to_stderr
+from app.messages import Message
 from app.sessions.middleware import SessionMiddleware
 from app.sessions.resolver import Resolver
 from app.sessions.session import Session
@@ -33,8 +35,8 @@ DEBUG_TAG: Final = "debug"
 INSTRUCTIONS: Final = """\
 Search a shop's products and keep a shopping cart for this conversation. Find products with search_products, \
 then use the product_id it gives in add_to_cart. Every answer shows the whole cart. If an answer says to \
-pass its cart_id, do so on every later call. Prices and names come \
-from the shop: never make one up."""
+pass its cart_id, do so on every later call. When the shopper is done, checkout_link gives the way to the \
+shop. Prices and names come from the shop: never make one up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Shop:
     carts: CartStore
     resolver: Resolver
     limiter: Limiter | None
+    ways: Ways
 
 
 _open: Shop | None = None
@@ -68,6 +71,8 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
     async with contextlib.AsyncExitStack() as closing:
         catalog = open_catalog(settings.catalog, settings.data_dir, defaults, progress)
         closing.callback(catalog.close)
+        ways = Ways(settings.checkout, ways_file(settings.catalog, settings.data_dir))
+        ways.check(catalog)
         backend = await open_carts(settings.carts_url, settings.data_dir, settings.redis_wait)
         closing.push_async_callback(backend.close)
         secret = settings.secret.encode() if settings.secret else await backend.secret()
@@ -87,7 +92,7 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
             ignore_session_header=settings.ignore_session_header,
             min_id_length=settings.min_session_id_length,
         )
-        _open = Shop(settings, catalog, backend, carts, resolver, limiter)
+        _open = Shop(settings, catalog, backend, carts, resolver, limiter, ways)
         beside = [
             asyncio.create_task(Sweeper(backend).run(), name="carts-sweeper"),
             asyncio.create_task(Watch(catalog, settings.catalog_poll_seconds).run(), name="catalog-watch"),
@@ -125,7 +130,7 @@ def _may_begin(limiter: Limiter | None) -> Callable[[Session], Awaitable[None]] 
         if session.caller is not None:
             wait = await limiter.wait_seconds(Kind.NEW_CARTS, session.caller)
             if wait:
-                raise TooManyCalls("new carts of this caller", wait)
+                raise TooManyCalls(Message("This caller began too many carts."), wait)
 
     return may_begin
 

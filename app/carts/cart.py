@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from app.errors import (
+from app.carts.errors import (
     CartFull,
     IdempotencyConflict,
     NothingToUndo,
@@ -149,13 +149,7 @@ class Cart(msgspec.Struct, frozen=True, omit_defaults=True):
         before = self.quantity(product_id)
         if after <= limits.quantity or after <= before:
             return None
-        return QuantityLimit(
-            f"{product_id} would be {after} in the cart; the most is {limits.quantity}. {before} are there "
-            f"now: add at most {max(limits.quantity - before, 0)} more.",
-            product_id=product_id,
-            in_cart=before,
-            limit=limits.quantity,
-        )
+        return QuantityLimit(product_id, after, before, limits.quantity)
 
     def saved(
         self,
@@ -196,12 +190,7 @@ class Cart(msgspec.Struct, frozen=True, omit_defaults=True):
             if not change.before
         ]
         if added and len(kept) + len(added) > limits.lines:
-            raise CartFull(
-                f"The cart would have {len(kept) + len(added)} different products; the most is "
-                f"{limits.lines}. Take something out first, or keep the rest for another cart.",
-                limit=limits.lines,
-                lines=len(self.lines),
-            )
+            raise CartFull(len(kept) + len(added), len(self.lines), limits.lines)
         version = self.version + 1
         return replace(
             self,
@@ -250,10 +239,7 @@ class Cart(msgspec.Struct, frozen=True, omit_defaults=True):
         """
         kept = tuple(receipt for receipt in self.receipts if receipt.at > now - RECEIPT_SECONDS)
         if len(kept) >= MAX_RECEIPTS:
-            raise TooManyKeyedChanges(
-                f"This cart had {MAX_RECEIPTS} keyed changes within 48 hours, which is the most it can "
-                "remember, so nothing was done. Send the change without an idempotency key."
-            )
+            raise TooManyKeyedChanges(MAX_RECEIPTS)
         return replace(self, receipts=(*kept, Receipt(key, call, now, self.history[-1].lines)))
 
     def _line(self, product_id: str) -> CartLine | None:

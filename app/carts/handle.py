@@ -10,6 +10,7 @@ import secrets
 from typing import Final, NewType
 
 from app.errors import InvalidCartId
+from app.messages import plain
 
 CartId = NewType("CartId", str)
 """A handle in its canonical form. Who holds it can open the cart, if the owner is the same."""
@@ -41,12 +42,14 @@ def derived_cart_id(secret: bytes, owner: str, kind: str, conversation: str) -> 
 
 
 def parse_cart_id(text: str) -> CartId:
-    """The handle that `text` spells; upper case, and o for 0, i or l for 1, are understood.
+    """The handle that `text` spells; upper case, and o for 0, i or l for 1, are understood, and marks of
+    direction that were copied along.
 
     Raises `InvalidCartId` for anything that no cart was ever called.
     """
-    body = text.strip().lower().removeprefix(PREFIX).translate(_UNLIKE)
-    if len(body) != _ID_LENGTH + 2 or not text.strip().lower().startswith(PREFIX):
+    written = plain(text).strip().lower()
+    body = written.removeprefix(PREFIX).translate(_UNLIKE)
+    if len(body) != _ID_LENGTH + 2 or not written.startswith(PREFIX):
         raise InvalidCartId
     number = 0
     for letter in body[:_ID_LENGTH]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.carts.cart import Cart, CartLine, LineChange
 from app.carts.handle import CartId
 from app.catalog.catalog import Catalog
+from app.messages import Price
 from app.money import Money
 
 
@@ -30,6 +31,11 @@ class Amount(BaseModel):
     @property
     def money(self) -> Money:
         return Money(self.amount, self.currency)
+
+    @property
+    def written(self) -> Price:
+        """The text as a sentence takes it."""
+        return Price(self.text)
 
 
 class PricedLine(BaseModel):
@@ -136,11 +142,14 @@ def no_cart() -> CartView:
     )
 
 
-def price(cart: Cart | None, cart_id: CartId, catalog: Catalog) -> CartView:
-    """The cart with today's prices. A product that left the catalogue keeps what was known of it."""
+def price(cart: Cart | None, cart_id: CartId, catalog: Catalog, locale: str | None = None) -> CartView:
+    """The cart with today's prices. A product that left the catalogue keeps what was known of it.
+
+    Amounts are written as in `locale`, each store's own if it is None.
+    """
     if cart is None:
         return no_cart().model_copy(update={"cart_id": cart_id})
-    lines = [_line(line, catalog) for line in cart.lines]
+    lines = [_line(line, catalog, locale or catalog.locale_of(_store(line))) for line in cart.lines]
     subtotals: dict[tuple[str, str], Money] = {}
     totals: dict[str, Money] = {}
     for line in lines:
@@ -155,10 +164,10 @@ def price(cart: Cart | None, cart_id: CartId, catalog: Catalog) -> CartView:
         lines=lines,
         total_quantity=cart.total_quantity,
         subtotals=[
-            StoreSubtotal(store=store, subtotal=Amount.of(money, catalog.locale_of(store)))
+            StoreSubtotal(store=store, subtotal=Amount.of(money, locale or catalog.locale_of(store)))
             for (store, _), money in subtotals.items()
         ],
-        totals=[Amount.of(money, catalog.locale) for money in totals.values()],
+        totals=[Amount.of(money, locale or catalog.locale) for money in totals.values()],
         expires_at=iso(cart.expires_at),
     )
 
@@ -191,15 +200,17 @@ def history(cart: Cart | None, cart_id: CartId, catalog: Catalog) -> CartHistory
     return CartHistory(cart_id=cart_id, changes=past)
 
 
-def _line(line: CartLine, catalog: Catalog) -> PricedLine:
+def _store(line: CartLine) -> str:
+    return line.product_id.partition(":")[0]
+
+
+def _line(line: CartLine, catalog: Catalog, locale: str) -> PricedLine:
     product = catalog.get(line.product_id)
-    store = line.product_id.partition(":")[0]
-    locale = catalog.locale_of(store)
     available = product is not None and product.available
     unit_price = product.price if product else line.unit_price
     return PricedLine(
         product_id=line.product_id,
-        store=store,
+        store=_store(line),
         name=product.name if product else line.name,
         quantity=line.quantity,
         unit_price=Amount.of(unit_price, locale),

@@ -28,10 +28,10 @@ SECRET_KEY: Final = f"{PREFIX}:secret"
 # Nothing is changed if it was saved since the rule saw it; the caller gets what is there instead. The count
 # alone doesn't tell: after a failover the new primary may have come to the same count by another save.
 SAVE: Final = """
-local found = redis.call('HMGET', KEYS[1], 'v', 'b', 'm')
-local marks = found[3] or ''
+local found = redis.call('HMGET', KEYS[1], 'v', 'm')
+local marks = found[2] or ''
 if (found[1] or '0') ~= ARGV[1] or string.sub(marks, 1, #ARGV[10]) ~= ARGV[10] then
-  return found
+  return redis.call('HMGET', KEYS[1], 'v', 'b', 'm')
 end
 local m = ARGV[6] .. string.sub(marks, 1, tonumber(ARGV[7]))
 redis.call('HSET', KEYS[1], 'v', ARGV[2], 'b', ARGV[3], 'q', ARGV[4], 'm', m)

@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from hiredis import pack_command
@@ -132,6 +133,11 @@ class Line:
             await pool.release(connection)
 
 
+@cache
+def _digest(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
 async def _answer(connection: AbstractConnection) -> Any:
     try:
         return await connection.read_response(disable_decoding=True, timeout=math.inf)
@@ -174,9 +180,8 @@ class Nodes:
     ) -> Any:
         """The answer of a Lua script; all its keys are in one slot. Raises what `call` raises."""
         rest = (len(keys), *keys, *args)
-        digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
         try:
-            return await self._call(keys[0], ("EVALSHA", digest, *rest), write)
+            return await self._call(keys[0], ("EVALSHA", _digest(source), *rest), write)
         except NoScriptError:
             return await self._call(keys[0], ("EVAL", source, *rest), write)
 

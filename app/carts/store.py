@@ -10,6 +10,7 @@ from typing import Any, Literal
 from app.carts.backend import CartBackend, CartSummary
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart, CartLine, Edit, Limits
 from app.carts.claim import Claim
+from app.carts.errors import ItemsRefused, NotInCart
 from app.carts.handle import CartId, random_cart_id
 from app.carts.priced import (
     CartHistory,
@@ -28,9 +29,7 @@ from app.errors import (
     CartExpired,
     CartIdRequired,
     CartNotFound,
-    ItemsRefused,
     NothingToRestore,
-    NotInCart,
     ProductUnavailable,
     ShopError,
 )
@@ -89,7 +88,9 @@ class CartStore:
         if session.cart_id is None:
             return no_cart()
         came_along = await self._bring_along(session, session.cart_id)
-        view = price(await self._load(session, session.cart_id), session.cart_id, self._catalog)
+        view = price(
+            await self._load(session, session.cart_id), session.cart_id, self._catalog, session.locale
+        )
         return view.model_copy(update={"came_along": came_along}) if came_along else view
 
     async def history(self, session: Session) -> CartHistory:
@@ -140,7 +141,7 @@ class CartStore:
                 if (error := cart.over_limit(product_id, after, self._limits)) is not None
             }
             if refused or over:
-                raise _refused(refused | over)
+                raise ItemsRefused(refused | over)
             return Edit(quantities, lines)
 
         asked = _Ask("add_items_to_cart", {"items": sorted(added.items())}, edit, starts=True)
@@ -170,7 +171,9 @@ class CartStore:
         def edit(cart: Cart) -> Edit:
             there = cart.quantity(product_id)
             if not there:
-                raise _not_in_cart(product_id, cart)
+                raise NotInCart(
+                    product_id, [(line.product_id, line.name, line.quantity) for line in cart.lines]
+                )
             return Edit({product_id: 0 if quantity is None else max(there - quantity, 0)})
 
         arguments = {"product_id": product_id, "quantity": quantity}
@@ -266,7 +269,7 @@ class CartStore:
         receipt = cart.receipt(key, call, now) if key else None
         made = receipt.lines if receipt else cart.history[-1].lines
         changes = [quantity_change(change, cart, self._catalog) for change in made]
-        view = price(cart, cart_id, self._catalog)
+        view = price(cart, cart_id, self._catalog, session.locale)
         return view.model_copy(update={"came_along": came_along}) if came_along else view, changes, repeated
 
     async def _begins(self, session: Session, cart_id: CartId) -> bool:
@@ -306,11 +309,7 @@ class CartStore:
             return {}, error
         if product.available:
             return {product.id: CartLine(product.id, 1, product.name, product.price, self._now())}, None
-        return {}, ProductUnavailable(
-            f"{product.name} ({product.id}) isn't available just now. Look for something like it with "
-            "search_products.",
-            product_id=product.id,
-        )
+        return {}, ProductUnavailable(product.id, product.name)
 
     def _now(self) -> int:
         return int(self._clock())
@@ -324,25 +323,3 @@ def _digest(*parts: object) -> str:
     """16 hex digits for what a key or a call said: neither is kept itself (rule 8)."""
     text = json.dumps(parts, ensure_ascii=False, sort_keys=True)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def _refused(problems: Mapping[str, ShopError]) -> ItemsRefused:
-    named = " ".join(f"[{product_id[:80]}] {error}" for product_id, error in problems.items())
-    return ItemsRefused(
-        f"Nothing was added, because of {len(problems)} of the items. {named} Correct or leave these out and "
-        "send the whole list again.",
-        items=[
-            {"product_id": product_id[:80], "code": error.code, "message": str(error)}
-            for product_id, error in problems.items()
-        ],
-    )
-
-
-def _not_in_cart(product_id: str, cart: Cart) -> NotInCart:
-    there = ", ".join(f"{line.product_id} ({line.name} × {line.quantity})" for line in cart.lines)
-    return NotInCart(
-        f"{product_id[:80]!r} isn't in the cart. "
-        + (f"In the cart: {there}. Use one of these product_ids." if there else "The cart is empty."),
-        product_id=product_id[:80],
-        in_cart=[line.product_id for line in cart.lines],
-    )

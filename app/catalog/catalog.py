@@ -86,15 +86,7 @@ class Catalog:
             return product
         meant = [f"{store.id}:{product_id}" for store in self.stores]
         known = [candidate for candidate in meant if self.get(candidate) is not None]
-        raise ProductNotFound(
-            f"There is no product {product_id[:80]!r}. "
-            + (
-                f"Did you mean {' or '.join(known)}?"
-                if known
-                else "Find the product with search_products and use the product_id that it gives."
-            ),
-            product_id=product_id[:80],
-        )
+        raise ProductNotFound(product_id, known)
 
     def search(
         self,

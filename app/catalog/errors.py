@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from app.errors import OperatorError, ShopError
+from app.messages import Message
 
 
 class StaleCursor(ShopError):
@@ -10,8 +11,10 @@ class StaleCursor(ShopError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This cursor is of an older version of the catalogue, which has changed since. Repeat the search "
-            "without a cursor to see the products as they are now."
+            Message(
+                "This cursor is of an older version of the catalogue, which has changed since. Repeat the "
+                "search without a cursor to see the products as they are now."
+            )
         )
 
 
@@ -20,8 +23,10 @@ class InvalidCursor(ShopError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This cursor doesn't belong to this search. Copy it exactly as the answer gave it and repeat "
-            "that answer's arguments, or leave it out to start from the first product."
+            Message(
+                "This cursor doesn't belong to this search. Copy it exactly as the answer gave it and repeat "
+                "that answer's arguments, or leave it out to start from the first product."
+            )
         )
 
 

@@ -19,6 +19,8 @@ from app.access.caller import caller_of, principal_of
 from app.access.limits import Kind, Limiter
 from app.access.sign_in import security_schemes
 from app.errors import MetaTooLarge, ShopError, TooManyCalls
+from app.language import asked_of
+from app.messages import Message
 from app.sessions.hosts import HEADERS
 from app.sessions.resolver import Evidence
 from app.sessions.session import Recognition, Session
@@ -97,7 +99,7 @@ async def _counted(session: Session, limiter: Limiter) -> Session:
     if session.cart_id is not None:
         wait = await limiter.wait_seconds(Kind.CART_CALLS, session.key(session.cart_id).hex())
         if wait:
-            raise TooManyCalls("calls for this cart", wait)
+            raise TooManyCalls(Message("This cart was called for too often."), wait)
     request = _request()
     return dataclasses.replace(session, caller=caller_of(request.scope) if request is not None else None)
 
@@ -137,6 +139,7 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
         headers=_headers(request),
         cart_id=arguments.get("cart_id"),
         idempotency_key=arguments.get("idempotency_key"),
+        locale=asked_of(ctx),
     )
 
 
@@ -154,10 +157,7 @@ def _bounded(meta: object) -> None:
             for inner in (*value, *(value.values() if isinstance(value, dict) else ()))
         ]
     if depth > _MAX_META_DEPTH or size > _MAX_META_LENGTH:
-        raise MetaTooLarge(
-            f"_meta is longer than {_MAX_META_LENGTH:,} characters or deeper than {_MAX_META_DEPTH} levels, "
-            "so nothing was done. Send less in it."
-        )
+        raise MetaTooLarge(_MAX_META_LENGTH, _MAX_META_DEPTH)
 
 
 def _request() -> Request | None:

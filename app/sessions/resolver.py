@@ -1,5 +1,6 @@
 """From what a request carries to the session it belongs to: the rules of docs/sessions.md, in order."""
 
+import dataclasses
 import hashlib
 import hmac
 import unicodedata
@@ -9,6 +10,7 @@ from typing import Any, Final, Literal
 
 from app.carts.handle import CartId, cart_key, derived_cart_id, parse_cart_id
 from app.errors import BadConversationId, ConversationRequired, InvalidIdempotencyKey, OtherCart
+from app.messages import Message
 from app.sessions.hosts import (
     CONVERSATION_KEYS,
     IDEMPOTENCY_META,
@@ -30,7 +32,8 @@ class Evidence:
     """All that a request carries that may identify it, unchecked.
 
     `headers` gives all values of a header by its name in lower case. `outer_meta` reads the `_meta` that
-    some clients misplace beside `params`; it is asked for only if `meta` names no conversation.
+    some clients misplace beside `params`; it is asked for only if `meta` names no conversation. `locale` is
+    the one that the answer is wanted in; it identifies nobody.
     """
 
     principal: str | None = None
@@ -39,6 +42,7 @@ class Evidence:
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cart_id: object = None
     idempotency_key: object = None
+    locale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,10 @@ class Resolver:
             ConversationRequired: nothing names a cart, and the operator turned such callers away.
             InvalidIdempotencyKey: the key of a retry isn't usable as one.
         """
+        session = self._resolved(evidence)
+        return dataclasses.replace(session, locale=evidence.locale) if evidence.locale else session
+
+    def _resolved(self, evidence: Evidence) -> Session:
         owner = self._owner(evidence.principal)
         key = _idempotency_key(evidence)
         named = self._conversation(evidence)
@@ -161,8 +169,12 @@ class Resolver:
         value = _header(evidence, header) if header else None
         if value is not None and value != claim.value:
             raise BadConversationId(
-                f"{claim.source} and header {header} name two different conversations, so it isn't known "
-                "which cart is meant. Send the same id in both, or only one of them."
+                Message(
+                    "{source} and header {header} name two different conversations, so it isn't known which "
+                    "cart is meant. Send the same id in both, or only one of them.",
+                    source=claim.source,
+                    header=header,
+                )
             )
 
     def _session_header(self, evidence: Evidence) -> _Claim | None:
@@ -182,11 +194,14 @@ class Resolver:
 
     def _checked(self, value: object, source: str) -> str:
         """`value` if it can be a conversation id (rule 7); a constant would open one cart for everybody."""
-        wrong = _wrong_with(value, self._min_id_length)
+        wrong = _wrong_with(value, source, self._min_id_length)
         if wrong is not None:
             raise BadConversationId(
-                f"{source} {wrong}, so no conversation can be told by it and no cart was opened. Send this "
-                "chat's own unique id there, or leave the field out."
+                wrong,
+                Message(
+                    "So no conversation can be told by it, and no cart was opened. Send this chat's own "
+                    "unique id there, or leave the field out."
+                ),
             )
         assert isinstance(value, str)  # noqa: S101 - _wrong_with has seen to it
         return value
@@ -199,16 +214,16 @@ def _is_handle_of(session: Session, handle: CartId) -> bool:
     )
 
 
-def _wrong_with(value: object, min_length: int) -> str | None:
+def _wrong_with(value: object, source: str, min_length: int) -> Message | None:
     """What keeps `value` from being a conversation id; None if nothing does."""
     if not isinstance(value, str):
-        return "isn't a text"
+        return Message("{source} isn't a text.", source=source)
     if len(value) < min_length:
-        return f"is shorter than {min_length} characters"
+        return Message("{source} is shorter than {length} characters.", source=source, length=min_length)
     if len(value) > MAX_ID_LENGTH:
-        return f"is longer than {MAX_ID_LENGTH:,} characters"
+        return Message("{source} is longer than {length} characters.", source=source, length=MAX_ID_LENGTH)
     if any(c.isspace() or unicodedata.category(c)[0] in "CZ" for c in value):
-        return "has blanks or control characters"
+        return Message("{source} has blanks or control characters.", source=source)
     folded = value.casefold().strip("<>[](){}\"'")
     if (
         folded in PLACEHOLDERS
@@ -216,7 +231,7 @@ def _wrong_with(value: object, min_length: int) -> str | None:
         or set(folded) <= {"0", "-"}
         or folded.replace("-", "") == "f" * 32  # the largest UUID is as much a constant as the zero one
     ):
-        return "is a placeholder"
+        return Message("{source} is a placeholder.", source=source)
     return None
 
 
@@ -226,7 +241,10 @@ def _at(meta: Mapping[str, Any], path: tuple[str, ...], source: str) -> object:
     for step in path:
         if not isinstance(value, Mapping):
             raise BadConversationId(
-                f"{source} can't be read: what stands there isn't an object. Leave it out."
+                Message(
+                    "{source} can't be read: what stands there isn't an object. Leave it out.",
+                    source=source,
+                )
             )
         if step not in value:
             return _ABSENT
@@ -238,7 +256,9 @@ def _header(evidence: Evidence, name: str) -> str | None:
     """The one value of a header. Raises `BadConversationId` if it was sent twice with two values."""
     values = set(evidence.headers.get(name.lower(), ()))
     if len(values) > 1:
-        raise BadConversationId(f"Header {name} was sent with two different values. Send it once.")
+        raise BadConversationId(
+            Message("Header {header} was sent with two different values. Send it once.", header=name)
+        )
     return values.pop() if values else None
 
 
@@ -247,8 +267,12 @@ def _idempotency_key(evidence: Evidence) -> str | None:
     for source, value in _keys(evidence):
         if not isinstance(value, str) or not 0 < len(value) <= _MAX_KEY_LENGTH or not value.isprintable():
             raise InvalidIdempotencyKey(
-                f"{source} must be a text of 1 to {_MAX_KEY_LENGTH} printable characters. Nothing was "
-                "done: send a key that is unique to this change, or none."
+                Message(
+                    "{source} must be a text of 1 to {most} printable characters. Nothing was done: send a "
+                    "key that is unique to this change, or none.",
+                    source=source,
+                    most=_MAX_KEY_LENGTH,
+                )
             )
         return value
     return None

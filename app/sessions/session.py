@@ -32,7 +32,8 @@ class Session:
     `Recognition.NOTHING`. `source` says in words where the id was found. `conversation` is the id as the
     client sent it; it is for its own caller's eyes, never kept and never logged. `before` is where the cart
     of the same conversation lay before its caller signed in; None for whoever didn't. `caller` is who is held
-    to limits; None where there are none.
+    to limits; None where there are none. `locale` is the one that the caller asks its answers in; None: as
+    the store's are.
     """
 
     owner: str
@@ -43,6 +44,7 @@ class Session:
     idempotency_key: str | None = None
     before: CartKey | None = None
     caller: str | None = None
+    locale: str | None = None
 
     def key(self, cart_id: CartId) -> CartKey:
         """Where this owner keeps the cart of that handle."""

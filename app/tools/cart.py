@@ -4,16 +4,27 @@ from typing import Annotated
 
 from fastmcp import Context
 from fastmcp.tools import ToolResult
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from app.carts.priced import CartHistory, CartView, ChangedCart, ChangedLine
+from app.messages import plain
 from app.sessions.middleware import session_of
 from app.sessions.session import Session
 from app.shop import mcp, shop_of
 from app.tools.answer import READS, answer, hints, output_schema
 from app.tools.text import cart_text, change_text, history_text
 
-_Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+def _without_marks(value: object) -> object:
+    """A model may copy a mark of direction along with an id."""
+    return plain(value) if isinstance(value, str) else value
+
+
+_Id = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    BeforeValidator(_without_marks),
+]
 
 ProductId = Annotated[_Id, Field(description="As search_products gave it, for example agala-organic:1001.")]
 CartIdArgument = Annotated[
@@ -130,7 +141,7 @@ async def view_cart(ctx: Context, cart_id: CartIdArgument = None) -> ToolResult:
     """
     session = await session_of(ctx)
     view = await shop_of(ctx).carts.view(session)
-    return answer(cart_text(view, session.recognition, shop_of(ctx).catalog.locale), view)
+    return answer(cart_text(view, session.recognition, _locale(ctx, session)), view)
 
 
 @mcp.tool(
@@ -154,7 +165,7 @@ async def cart_history(ctx: Context, cart_id: CartIdArgument = None) -> ToolResu
     """
     session = await session_of(ctx)
     past = await shop_of(ctx).carts.history(session)
-    return answer(history_text(past, shop_of(ctx).catalog.locale), past)
+    return answer(history_text(past, _locale(ctx, session)), past)
 
 
 @mcp.tool(
@@ -198,7 +209,11 @@ def _changed(ctx: Context, session: Session, changed: ChangedLine | ChangedCart)
         [changed.change] if isinstance(changed, ChangedLine) else changed.changes,
         changed,
         session.recognition,
-        shop_of(ctx).catalog.locale,
+        _locale(ctx, session),
         repeated=changed.already_applied,
     )
     return answer(text, changed)
+
+
+def _locale(ctx: Context, session: Session) -> str:
+    return session.locale or shop_of(ctx).catalog.locale

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 
 from app.carts.handle import fingerprint
 from app.carts.priced import Amount
+from app.language import asked_of
+from app.messages import SOURCE, Code, Price, say
 from app.sessions.middleware import session_of
 from app.shop import DEBUG_TAG, mcp, shop_of
 from app.tools.answer import READS, answer, output_schema
@@ -65,24 +67,34 @@ async def debug_session(ctx: Context, cart_id: CartIdArgument = None) -> ToolRes
             OtherSession(fingerprint=fingerprint(other.key), items=other.total_quantity) for other in others
         ],
     )
-    return answer(_text(report), report)
+    # For programs and habits as much as for people: English where nobody asks for another language.
+    return answer(_text(report, asked_of(ctx) or SOURCE), report)
 
 
-def _text(report: SessionReport) -> str:
-    """In the shape that the first shop's debugging habits expect; English in every language."""
+def _text(report: SessionReport, locale: str) -> str:
+    """In the shape that the first shop's debugging habits expect: a line a fact, in this order."""
+    none = say(locale, "none")
+    total = [amount.written for amount in report.cart_totals] or Price("0")
     return "\n".join(
         [
-            "🔍 Session Debug Information",
-            f"Current Session ID: {report.session_id or 'none'}",
-            f"Recognised by: {report.recognised_by}",
-            f"Total Active Sessions: {report.total_active_sessions}",
-            f"Items in Your Cart: {report.items_in_cart}",
-            f"Your Cart Total: {' + '.join(total.text for total in report.cart_totals) or '0'}",
-            "Other Active Sessions:" + ("" if report.other_active_sessions else " none shown"),
+            say(locale, "🔍 Session Debug Information"),
+            say(locale, "Current Session ID: {session_id}", session_id=Code(report.session_id or none)),
+            say(locale, "Recognised by: {source}", source=report.recognised_by),
+            say(locale, "Total Active Sessions: {number}", number=report.total_active_sessions),
+            say(locale, "Items in Your Cart: {number}", number=report.items_in_cart),
+            say(locale, "Your Cart Total: {amounts}", amounts=total),
+            say(locale, "Other Active Sessions:")
+            if report.other_active_sessions
+            else say(locale, "Other Active Sessions: none shown"),
             *(
-                f"  - Session {other.fingerprint}...: {other.items} items"
+                say(
+                    locale,
+                    "  - Session {session}...: {number} items",
+                    session=Code(other.fingerprint),
+                    number=other.items,
+                )
                 for other in report.other_active_sessions
             ),
-            f"Your Cart ID: {report.cart_id or 'none'}",
+            say(locale, "Your Cart ID: {cart_id}", cart_id=Code(report.cart_id or none)),
         ]
     )

@@ -21,7 +21,7 @@ _MOST_BYTES: Final = 700
 """Of one product found. With its line of text eight of them stay below 8 KB."""
 
 _ENCODED: Final = re.compile("(?:%[89a-f][0-9a-f])+", re.IGNORECASE)
-_MOST_NAME: Final = 90
+_MOST_NAME: Final = 88
 _MOST_FACETS: Final = 8
 _MOST_DESCRIPTION: Final = 1500
 
@@ -150,12 +150,17 @@ class StoreList(BaseModel):
 _Found = TypeVar("_Found", bound=FoundProduct)
 
 
-def search_result(hits: SearchHits, asked: Sequence[str], catalog: Catalog) -> SearchResult:
-    """The answer to a search for any of the texts `asked`, its words as they are spelt there."""
+def search_result(
+    hits: SearchHits, asked: Sequence[str], catalog: Catalog, locale: str | None
+) -> SearchResult:
+    """The answer to a search for any of the texts `asked`, its words as they are spelt there.
+
+    Prices are written as in `locale`, each store's own if it is None.
+    """
     applied = hits.applied
     return SearchResult(
         query=asked[0],
-        products=[_searched(hit, asked, catalog) for hit in hits.hits],
+        products=[_searched(hit, asked, catalog, locale) for hit in hits.hits],
         total=hits.total,
         total_all=hits.total_all,
         cursor=hits.cursor,
@@ -176,25 +181,26 @@ def search_result(hits: SearchHits, asked: Sequence[str], catalog: Catalog) -> S
     )
 
 
-def details(product: Product, catalog: Catalog) -> ProductDetails:
-    """Everything about a product, with others in stock if it can't be bought now."""
+def details(product: Product, catalog: Catalog, locale: str | None) -> ProductDetails:
+    """Everything about a product, with others in stock if it can't be bought now; prices as in
+    `search_result`."""
     alternatives = () if product.available else catalog.alternatives(product)
     return ProductDetails(
-        **_fields(product, catalog),
+        **_fields(product, catalog, locale),
         description=_cut(product.description, _MOST_DESCRIPTION),
         gtin=product.gtin,
-        alternatives=[_short(FoundProduct(**_fields(other, catalog))) for other in alternatives],
+        alternatives=[_short(FoundProduct(**_fields(other, catalog, locale))) for other in alternatives],
         as_of=iso(int(catalog.manifest.made.timestamp())),
     )
 
 
-def _searched(hit: Hit, asked: Sequence[str], catalog: Catalog) -> SearchedProduct:
+def _searched(hit: Hit, asked: Sequence[str], catalog: Catalog, locale: str | None) -> SearchedProduct:
     missing = [as_asked(word, asked) for word in hit.missing]
-    return _short(SearchedProduct(**_fields(hit.product, catalog), match=hit.match, missing=missing))
+    return _short(SearchedProduct(**_fields(hit.product, catalog, locale), match=hit.match, missing=missing))
 
 
-def _fields(product: Product, catalog: Catalog) -> dict[str, object]:
-    locale = catalog.locale_of(product.store)
+def _fields(product: Product, catalog: Catalog, asked: str | None) -> dict[str, object]:
+    locale = asked or catalog.locale_of(product.store)
 
     def amount(money: Money | None) -> Amount | None:
         return None if money is None else Amount.of(money, locale)

@@ -12,6 +12,7 @@ from fastmcp.tools import ToolResult
 from pydantic import Field, StringConstraints, WithJsonSchema
 
 from app.catalog.hits import Sort
+from app.language import asked_of, locale_of
 from app.shop import mcp, open_now, shop_of
 from app.tools.answer import READS, answer, output_schema
 from app.tools.cart import ProductId
@@ -94,8 +95,8 @@ async def search_products(
         facets=facets,
     )
     hits = await asyncio.to_thread(search) if len(catalog) > _QUICK else search()
-    result = search_result(hits, (query, *(alternates or ())), catalog)
-    return answer(found_text(result, catalog.locale), result)
+    result = search_result(hits, (query, *(alternates or ())), catalog, asked_of(ctx))
+    return answer(found_text(result, locale_of(ctx)), result)
 
 
 @mcp.tool(title="Get product", annotations=READS, output_schema=output_schema(ProductDetails))
@@ -105,8 +106,8 @@ async def get_product(ctx: Context, product_id: ProductId) -> ToolResult:
     If it can't be bought now, the answer has products in stock that are most like it.
     """
     catalog = shop_of(ctx).catalog
-    result = details(catalog.require(product_id), catalog)
-    return answer(product_text(result, catalog.locale), result)
+    result = details(catalog.require(product_id), catalog, asked_of(ctx))
+    return answer(product_text(result, locale_of(ctx)), result)
 
 
 @mcp.tool(title="List stores", annotations=READS, output_schema=output_schema(StoreList))
@@ -123,7 +124,7 @@ async def list_stores(ctx: Context) -> ToolResult:
         )
         for store in catalog.stores
     ]
-    return answer(stores_text(stores, catalog.locale), StoreList(stores=stores))
+    return answer(stores_text(stores, locale_of(ctx)), StoreList(stores=stores))
 
 
 class NameLanguages(Middleware):

@@ -1,11 +1,26 @@
 """The short text of an answer, which a model reads beside the structured one."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
 
 from app.carts.priced import CartHistory, CartView, PricedLine, QuantityChange
-from app.messages import say
+from app.checkout.offered import Checkout, CheckoutChange, StoreCheckout
+from app.messages import Code, Message, say
 from app.sessions.session import Recognition
 from app.tools.found import Change, FoundProduct, ProductDetails, SearchedProduct, SearchResult, StoreSummary
+
+_ACTIONS: Final = {
+    "add_to_cart": Message("added"),
+    "add_items_to_cart": Message("added a list"),
+    "set_quantity": Message("quantity set"),
+    "remove_from_cart": Message("removed"),
+    "clear_cart": Message("cart emptied"),
+    "undo_last_change": Message("undone"),
+    "restore_cart": Message("cart restored"),
+    "sign_in": Message("came along when you signed in"),
+}
+"""What a tool did, in the shopper's words."""
 
 
 def cart_text(view: CartView, recognition: Recognition, locale: str) -> str:
@@ -13,8 +28,11 @@ def cart_text(view: CartView, recognition: Recognition, locale: str) -> str:
     if view.came_along:
         came = say(
             locale,
-            "Signed in: what was picked in this conversation before came along, pieces: {pieces}.",
-            pieces=view.came_along,
+            (
+                "Signed in: one piece that was picked in this conversation before came along.",
+                "Signed in: {count} pieces that were picked in this conversation before came along.",
+            ),
+            count=view.came_along,
         )
         view = view.model_copy(update={"came_along": 0})
         return "\n".join([came, cart_text(view, recognition, locale)])
@@ -24,10 +42,10 @@ def cart_text(view: CartView, recognition: Recognition, locale: str) -> str:
     lines = [text for line in view.lines for text in _line(line, locale)]
     if len(view.subtotals) > 1:
         lines += [
-            say(locale, "Subtotal at {store}: {amount}", store=one.store, amount=one.subtotal.text)
+            say(locale, "Subtotal at {store}: {amount}", store=one.store, amount=one.subtotal.written)
             for one in view.subtotals
         ]
-    lines += [say(locale, "Total: {amount}", amount=total.text) for total in view.totals]
+    lines += [say(locale, "Total: {amount}", amount=total.written) for total in view.totals]
     return "\n".join([*lines, *_handle(view, recognition, locale)])
 
 
@@ -63,9 +81,9 @@ def history_text(past: CartHistory, locale: str) -> str:
         say(
             locale,
             "Version {version} · {at} · {action} · {product}: {before} → {after}",
-            version=change.version,
-            at=change.at,
-            action=change.action,
+            version=Code(change.version),
+            at=datetime.fromisoformat(change.at),
+            action=_ACTIONS.get(change.action, Code(change.action)),
             product=line.product,
             before=line.before,
             after=line.after,
@@ -84,13 +102,13 @@ def _line(line: PricedLine, locale: str) -> list[str]:
         else "- {quantity} × {name} · not available now, not in the total [{product_id}]",
         quantity=line.quantity,
         name=line.name,
-        unit_price=line.unit_price.text,
-        subtotal=line.subtotal.text,
-        product_id=line.product_id,
+        unit_price=line.unit_price.written,
+        subtotal=line.subtotal.written,
+        product_id=Code(line.product_id),
     )
     if line.price_was is None:
         return [text]
-    return [text, say(locale, "  (the price was {price} when it was added)", price=line.price_was.text)]
+    return [text, say(locale, "  (the price was {price} when it was added)", price=line.price_was.written)]
 
 
 def _handle(view: CartView, recognition: Recognition, locale: str) -> list[str]:
@@ -109,7 +127,41 @@ def _handle(view: CartView, recognition: Recognition, locale: str) -> list[str]:
         )
     else:
         return handle
-    return [*handle, say(locale, advice, cart_id=view.cart_id)]
+    return [*handle, say(locale, advice, cart_id=Code(view.cart_id))]
+
+
+def checkout_text(result: Checkout, view: CartView, locale: str) -> str:
+    """What changed, then a link a store with what it comes to, or the order in words."""
+    lines = [_changed_since(change, locale) for change in result.changes]
+    if not view.lines:
+        lines.append(say(locale, "The cart is empty."))
+    elif not result.stores:
+        lines.append(say(locale, "Nothing in the cart can be bought just now."))
+    for store in result.stores:
+        lines += _at_store(store, locale)
+    return "\n".join(lines)
+
+
+def _changed_since(change: CheckoutChange, locale: str) -> str:
+    if change.now is None or change.before is None:
+        return say(locale, "{product} isn't available now and isn't in the order.", product=change.name)
+    return say(
+        locale,
+        "The price of {product} changed: it was {before}, now it is {now}.",
+        product=change.name,
+        before=change.before.written,
+        now=change.now.written,
+    )
+
+
+def _at_store(store: StoreCheckout, locale: str) -> list[str]:
+    amounts = [total.written for total in store.totals]
+    lines = [say(locale, "{store}: {amounts} before delivery.", store=store.name, amounts=amounts)]
+    lines += [store.note] if store.note else []
+    if store.url:
+        return [*lines, f"{store.label}:", store.url]
+    each = [text for line in store.lines if line.url for text in (f"{line.name}:", line.url)]
+    return [*lines, *(each or [store.order])]
 
 
 def found_text(result: SearchResult, locale: str) -> str:
@@ -119,7 +171,9 @@ def found_text(result: SearchResult, locale: str) -> str:
         lines.insert(0, _counted(result, locale))
         lines += [_found(product, locale) for product in result.products]
         if result.cursor:
-            lines.append(say(locale, "There are more: repeat with cursor={cursor}", cursor=result.cursor))
+            lines.append(
+                say(locale, "There are more: repeat with cursor={cursor}", cursor=Code(result.cursor))
+            )
         return "\n".join(lines)
     if result.cursor is None and result.total:
         return say(locale, "There are no more products.")
@@ -131,12 +185,16 @@ def found_text(result: SearchResult, locale: str) -> str:
     lines.insert(0, say(locale, nothing, query=result.query))
     if result.help:
         lines += [
-            say(locale, "Without the filter {filter}: {count}.", filter=lift.filter, count=lift.count)
+            say(
+                locale,
+                "Without the filter {filter}: {count}.",
+                filter=Code(lift.filter),
+                count=lift.count,
+            )
             for lift in result.help.lift
         ]
         if result.help.did_you_mean:
-            meant = ", ".join(result.help.did_you_mean)
-            lines.append(say(locale, "Perhaps this was meant: {words}", words=meant))
+            lines.append(say(locale, "Perhaps this was meant: {words}", words=result.help.did_you_mean))
     return "\n".join(lines)
 
 
@@ -155,8 +213,14 @@ def stores_text(stores: Sequence[StoreSummary], locale: str) -> str:
     return "\n".join(
         say(
             locale,
-            "- {name} · products: {products}, prices in {currency} [{store}]",
-            **store.model_dump(exclude={"languages"}),
+            (
+                "- {name} · one product, prices in {currency} [{store}]",
+                "- {name} · {count} products, prices in {currency} [{store}]",
+            ),
+            name=store.name,
+            count=store.products,
+            currency=Code(store.currency),
+            store=Code(store.store),
         )
         for store in stores
     )
@@ -165,18 +229,21 @@ def stores_text(stores: Sequence[StoreSummary], locale: str) -> str:
 def _counted(result: SearchResult, locale: str) -> str:
     return say(
         locale,
-        "Products found: {total}, shown: {shown}."
+        ("Found one product.", "Found {count} products, {shown} shown here.")
         if result.total_all == result.total
-        else "Products found: {total}, shown: {shown}; with all words: {total_all}.",
-        total=result.total,
+        else (
+            "Found one product, which doesn't match all words.",
+            "Found {count} products, {shown} shown here; with all words: {total_all}.",
+        ),
+        count=result.total,
         shown=len(result.products),
         total_all=result.total_all,
     )
 
 
 def _changed(result: SearchResult, locale: str) -> list[str]:
-    def pairs(changes: Sequence[Change]) -> str:
-        return ", ".join(f"{change.word} → {change.taken}" for change in changes)
+    def pairs(changes: Sequence[Change]) -> list[Message]:
+        return [Message("{word} → {taken}", word=change.word, taken=change.taken) for change in changes]
 
     applied = result.applied
     lines = []
@@ -185,7 +252,7 @@ def _changed(result: SearchResult, locale: str) -> list[str]:
     if applied.translated:
         lines.append(say(locale, "Translated: {words}", words=pairs(applied.translated)))
     if applied.dropped:
-        lines.append(say(locale, "Left out: {words}", words=", ".join(applied.dropped)))
+        lines.append(say(locale, "Left out: {words}", words=applied.dropped))
     return lines
 
 
@@ -196,11 +263,11 @@ def _found(product: FoundProduct, locale: str) -> str:
         if product.category
         else "- {name} · {price} [{product_id}]",
         name=product.name,
-        price=product.price.text,
+        price=product.price.written,
         category=product.category,
-        product_id=product.product_id,
+        product_id=Code(product.product_id),
     )
     notes = [] if product.available else [say(locale, "not available now")]
     if isinstance(product, SearchedProduct) and product.missing:
-        notes.append(say(locale, "without: {words}", words=", ".join(product.missing)))
+        notes.append(say(locale, "without: {words}", words=product.missing))
     return " · ".join([line, *notes])

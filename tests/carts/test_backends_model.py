@@ -16,9 +16,9 @@ from hypothesis.stateful import (
 
 from app.carts.backend import CartBackend, Rule
 from app.carts.cart import Cart, CartLine, Edit, Limits
+from app.carts.errors import QuantityLimit
 from app.carts.handle import CartKey, cart_key, random_cart_id
 from app.carts.open import open_carts
-from app.errors import QuantityLimit
 from app.money import Money
 from tests.carts.test_backends import NOW, TTL
 

@@ -2,7 +2,12 @@ import pytest
 
 from app.carts.backend import decode, encode
 from app.carts.cart import MAX_RECEIPTS, RECEIPT_SECONDS, Cart, CartLine, Edit, Limits, LineChange
-from app.errors import CartFull, IdempotencyConflict, QuantityLimit, TooManyKeyedChanges
+from app.carts.errors import (
+    CartFull,
+    IdempotencyConflict,
+    QuantityLimit,
+    TooManyKeyedChanges,
+)
 from app.money import Money
 
 LIMITS = Limits(quantity=10, lines=3)
@@ -48,7 +53,7 @@ def test_every_save_slides_the_expiry() -> None:
 
 
 def test_a_line_holds_no_more_than_the_limit() -> None:
-    with pytest.raises(QuantityLimit, match=r"a would be 11 .* add at most 6 more") as error:
+    with pytest.raises(QuantityLimit, match=r"\[a\] would be 11 .* add at most 6 more") as error:
         saved(saved(EMPTY, {"a": 4}), {"a": 11})
     assert error.value.details == {"product_id": "a", "in_cart": 4, "limit": 10}
 

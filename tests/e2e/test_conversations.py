@@ -299,7 +299,7 @@ def test_undo_history_and_restore_are_tools_too(server: Server, conversation: st
         (2, "clear_cart"),
         (1, "add_to_cart"),
     ]
-    assert "add_to_cart" in text(past)
+    assert "ריקון העגלה" in text(past)
     assert cart(call(server.url, "undo_last_change", {"version": 2}, **who)) == {A: 2}
     assert error_code(call(server.url, "undo_last_change", {"version": 9}, **who)) == "NothingToUndo"
     assert error_code(call(server.url, "restore_cart", **who)) == "NothingToRestore"

@@ -31,7 +31,10 @@ _CANARY: Final = "v1/canary-that-nobody-else-may-see"
 _PRODUCT, _QUANTITY = "agala-organic:1007", 731
 _OPTIONS: Final = {"debug_others": "false", "log_level": "INFO", "receive_seconds": "5"}
 
-_SIGNS: Final = (b"Traceback", b'File "', b"Error calling tool", b"-32603", b"site-packages", b"pydantic")
+_SIGNS: Final = (
+    *(b"Traceback", b'File "', b"Error calling tool", b"-32603", b"ServerFault", b"site-packages"),
+    b"pydantic",
+)
 """What a bug looks like from outside."""
 
 quietly = settings(

@@ -1,0 +1,1 @@
+"""What a call over HTTP costs: this server beside four others, loaded in turns."""

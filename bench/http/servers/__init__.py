@@ -1,0 +1,1 @@
+"""The servers beside ours: each is started as `python FILE PORT`."""
