@@ -28,8 +28,8 @@ from tests.e2e import server
 
 _OTHERS: Final = 8
 _PAUSE_SECONDS: Final = 0.05
-_SECONDS: Final = 6.0
-_ROUNDS: Final = 3
+_SECONDS: Final = 3.0
+_ROUNDS: Final = 7
 _CONNECTIONS: Final = 64
 _ASKED: Final = 3.0
 _PRODUCT: Final = "agala-organic:1001"
