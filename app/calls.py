@@ -5,12 +5,13 @@ import time
 
 import mcp_types
 from fastmcp import Context
-from fastmcp.exceptions import DisabledError, NotFoundError, ToolError, ValidationError
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.exceptions import DisabledError, NotFoundError, ValidationError
+from fastmcp.server.middleware import CallNext, MiddlewareContext
 from fastmcp.tools import ToolResult
 
 from app.arguments import in_words
 from app.carts.handle import CartId, fingerprint
+from app.dispatch import CallHook
 from app.errors import InvalidArguments, ServerFault, ShopError
 from app.language import locale_of
 from app.messages import SOURCE
@@ -20,7 +21,7 @@ from app.sessions.session import Session
 log = logging.getLogger("agala.calls")
 
 
-class CallMiddleware(Middleware):
+class CallMiddleware(CallHook):
     """The outermost: sees what the call came to."""
 
     async def on_call_tool(
@@ -38,9 +39,6 @@ class CallMiddleware(Middleware):
         except ShopError as error:
             outcome = error.code
             return _refusal(error, context.fastmcp_context)
-        except ToolError:
-            # What FastMCP makes of a bug; its traceback is in the log already.
-            return _refusal(ServerFault(), context.fastmcp_context)
         except ValidationError as error:
             outcome = InvalidArguments.__name__
             return _refusal(in_words(tool, error), context.fastmcp_context)
@@ -48,20 +46,22 @@ class CallMiddleware(Middleware):
             # The name is whatever the caller wrote: not for the log.
             tool, outcome = "?", "UnknownTool"
             raise
+        except Exception:  # a bug: its traceback is for the log, and nothing of it for the caller
+            log.exception("%s failed", tool)
+            return _refusal(ServerFault(), context.fastmcp_context)
         finally:
-            await _log(context, tool, outcome, 1000 * (time.perf_counter() - began), begun)
+            _log(tool, outcome, 1000 * (time.perf_counter() - began), begun)
         return result
 
 
-async def _log(
-    context: MiddlewareContext[mcp_types.CallToolRequestParams],
+def _log(
     tool: str,
     outcome: str,
     milliseconds: float,
     begun: CartId | None,
 ) -> None:
     """`begun` is the cart that the call answered with: a session without one may have got it just now."""
-    session = await resolved(context.fastmcp_context) if context.fastmcp_context else None
+    session = resolved()
     source, digest = "refused", "-"
     if isinstance(session, Session):
         source = session.source

@@ -213,6 +213,18 @@ class TooManyCalls(ShopError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class SignInMissing(ShopError):
+    """The operator asked for sign-in, and the server was started in a way that has none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Message(
+                "This server is for callers who signed in, and was started in a way that can't verify them. "
+                "Its operator has to start it with agala serve."
+            )
+        )
+
+
 class MetaTooLarge(ShopError):
     """`_meta` is longer or deeper than any host's."""
 

@@ -21,6 +21,7 @@ from app.catalog.catalog import Catalog, open_catalog
 from app.catalog.importers.feed import Defaults
 from app.catalog.watch import Watch
 from app.checkout.ways import Ways, ways_file
+from app.dispatch import Dispatch, answer_schemas, hush_spans
 from app.errors import TooManyCalls
 from app.logs import log_to_stderr
 from app.messages import Message
@@ -140,24 +141,15 @@ async def _lifespan(server: FastMCP) -> AsyncIterator[dict[str, Any]]:
     settings = current_settings()
     log_to_stderr(settings.log_level)
     (server.enable if settings.debug_tools else server.disable)(tags={DEBUG_TAG})
-    await _answer_schemas_directly(server)
+    tools = await server.list_tools(run_middleware=False)
+    answer_schemas(server, tools)
+    _dispatch.learn(tools)
+    hush_spans()
     if _open is not None:
         yield {"shop": _open}
         return
     async with open_shop(settings) as shop:
         yield {"shop": shop}
-
-
-async def _answer_schemas_directly(server: FastMCP) -> None:
-    """Spare every modern call a whole `tools/list`.
-
-    The SDK wants the schema of the tool that is called, to check `Mcp-Param-*` headers, and lists all
-    tools for it unless its server has `get_tool_input_schema` (python-sdk #3565). FastMCP doesn't set
-    it and has no public way to, so this is the one place that reaches for the SDK's server behind it;
-    tests/test_shop.py fails when it isn't effective.
-    """
-    schemas = {tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)}
-    server._mcp_server.get_tool_input_schema = schemas.get
 
 
 def shop_of(ctx: Context) -> Shop:
@@ -167,11 +159,13 @@ def shop_of(ctx: Context) -> Shop:
     return shop
 
 
+_dispatch: Final = Dispatch()
+
 mcp: Final[FastMCP[Any]] = FastMCP(
     "agala",
     instructions=INSTRUCTIONS,
     version=__version__,
     lifespan=_lifespan,
-    middleware=[CallMiddleware(), SessionMiddleware()],
+    middleware=[CallMiddleware(), SessionMiddleware(), _dispatch],
     mask_error_details=True,
 )

@@ -69,14 +69,17 @@ def cart_key(owner: str, cart_id: CartId) -> CartKey:
 def fingerprint(key: CartKey) -> str:
     """Six characters to tell carts apart in a log: nothing can be opened with them."""
     number = int.from_bytes(hashlib.blake2b(key, digest_size=4, person=b"fingerprint").digest())
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(0, 30, 5))
+    return "".join([_ALPHABET[number >> shift & 31] for shift in range(0, 30, 5)])
 
 
 _UNLIKE: Final = str.maketrans("oil", "011")
 
 
+_SHIFTS: Final = range(5 * (_ID_LENGTH - 1), -1, -5)
+
+
 def _encode(number: int) -> CartId:
-    letters = "".join(_ALPHABET[number >> shift & 31] for shift in range(5 * (_ID_LENGTH - 1), -1, -5))
+    letters = "".join([_ALPHABET[number >> shift & 31] for shift in _SHIFTS])
     return CartId(PREFIX + letters + _check(number))
 
 

@@ -3,7 +3,9 @@
 These classes are the published result of the cart tools; their fields' descriptions are read by models.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.carts.cart import Cart, CartLine, LineChange
 from app.carts.handle import CartId
 from app.catalog.catalog import Catalog
+from app.catalog.product import Product
 from app.messages import Price
 from app.money import Money
 
@@ -25,6 +28,7 @@ class Amount(BaseModel):
     text: Annotated[str, Field(description="As people write it; show this.")]
 
     @classmethod
+    @lru_cache(maxsize=4096)  # the same prices are shown again and again
     def of(cls, money: Money, locale: str) -> "Amount":
         return cls(amount=money.amount, currency=money.currency, text=money.text(locale))
 
@@ -149,7 +153,9 @@ def price(cart: Cart | None, cart_id: CartId, catalog: Catalog, locale: str | No
     """
     if cart is None:
         return no_cart().model_copy(update={"cart_id": cart_id})
-    lines = [_line(line, catalog, locale or catalog.locale_of(_store(line))) for line in cart.lines]
+    products = catalog.get_many(line.product_id for line in cart.lines)
+    locales = {store: locale or catalog.locale_of(store) for store in map(_store, cart.lines)}
+    lines = [_line(line, products.get(line.product_id), locales[_store(line)]) for line in cart.lines]
     subtotals: dict[tuple[str, str], Money] = {}
     totals: dict[str, Money] = {}
     for line in lines:
@@ -164,7 +170,7 @@ def price(cart: Cart | None, cart_id: CartId, catalog: Catalog, locale: str | No
         lines=lines,
         total_quantity=cart.total_quantity,
         subtotals=[
-            StoreSubtotal(store=store, subtotal=Amount.of(money, locale or catalog.locale_of(store)))
+            StoreSubtotal(store=store, subtotal=Amount.of(money, locales[store]))
             for (store, _), money in subtotals.items()
         ],
         totals=[Amount.of(money, locale or catalog.locale) for money in totals.values()],
@@ -172,11 +178,12 @@ def price(cart: Cart | None, cart_id: CartId, catalog: Catalog, locale: str | No
     )
 
 
-def quantity_change(change: LineChange, cart: Cart, catalog: Catalog) -> QuantityChange:
-    """A change with the product's name, wherever that is still known."""
-    line = change.line or next((one for one in cart.lines if one.product_id == change.product_id), None)
-    product = catalog.get(change.product_id)
-    name = product.name if product else line.name if line else change.product_id
+def quantity_change(change: LineChange, names: Mapping[str, str], catalog: Catalog) -> QuantityChange:
+    """A change with the product's name, wherever that is still known; `names` are those in the cart."""
+    name = names.get(change.product_id)
+    if name is None:
+        product = catalog.get(change.product_id)
+        name = product.name if product else change.line.name if change.line else change.product_id
     return QuantityChange(
         product_id=change.product_id, product=name, before=change.before, after=change.after
     )
@@ -184,19 +191,22 @@ def quantity_change(change: LineChange, cart: Cart, catalog: Catalog) -> Quantit
 
 def history(cart: Cart | None, cart_id: CartId, catalog: Catalog) -> CartHistory:
     """What happened to the cart, newest first."""
-    past = (
-        [
-            PastChange(
-                version=change.version,
-                at=iso(change.at),
-                action=change.action,
-                changes=[quantity_change(line, cart, catalog) for line in change.lines],
-            )
-            for change in reversed(cart.history)
-        ]
-        if cart
-        else []
-    )
+    if cart is None:
+        return CartHistory(cart_id=cart_id, changes=[])
+    products = catalog.get_many(line.product_id for line in cart.lines)
+    names = {
+        line.product_id: products[line.product_id].name if line.product_id in products else line.name
+        for line in cart.lines
+    }
+    past = [
+        PastChange(
+            version=change.version,
+            at=iso(change.at),
+            action=change.action,
+            changes=[quantity_change(line, names, catalog) for line in change.lines],
+        )
+        for change in reversed(cart.history)
+    ]
     return CartHistory(cart_id=cart_id, changes=past)
 
 
@@ -204,8 +214,7 @@ def _store(line: CartLine) -> str:
     return line.product_id.partition(":")[0]
 
 
-def _line(line: CartLine, catalog: Catalog, locale: str) -> PricedLine:
-    product = catalog.get(line.product_id)
+def _line(line: CartLine, product: Product | None, locale: str) -> PricedLine:
     available = product is not None and product.available
     unit_price = product.price if product else line.unit_price
     return PricedLine(

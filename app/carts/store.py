@@ -268,8 +268,9 @@ class CartStore:
         cart = await self._backend.change(session.key(cart_id), rule)
         receipt = cart.receipt(key, call, now) if key else None
         made = receipt.lines if receipt else cart.history[-1].lines
-        changes = [quantity_change(change, cart, self._catalog) for change in made]
         view = price(cart, cart_id, self._catalog, session.locale)
+        names = {line.product_id: line.name for line in view.lines}
+        changes = [quantity_change(change, names, self._catalog) for change in made]
         return view.model_copy(update={"came_along": came_along}) if came_along else view, changes, repeated
 
     async def _begins(self, session: Session, cart_id: CartId) -> bool:

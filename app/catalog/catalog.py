@@ -79,6 +79,11 @@ class Catalog:
         with self._reading() as engine:
             return engine.generation.records.get(product_id)
 
+    def get_many(self, product_ids: Iterable[str]) -> dict[str, Product]:
+        """The products that are for sale, by their ids."""
+        with self._reading() as engine:
+            return engine.generation.records.get_many(product_ids)
+
     def require(self, product_id: str) -> Product:
         """Raises `ProductNotFound`, naming the product that was probably meant."""
         product = self.get(product_id)
@@ -206,12 +211,11 @@ class Catalog:
     def _reading(self) -> Iterator[Engine]:
         with self._swap:
             engine = self._current()
-            reading = engine.generation.reading()
-            reading.__enter__()
+            engine.generation.hold()
         try:
             yield engine
         finally:
-            reading.__exit__(None, None, None)
+            engine.generation.let_go()
 
 
 def open_catalog(

@@ -3,8 +3,7 @@
 import os
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -72,15 +71,10 @@ class Generation:
     def id(self) -> str:
         return self.manifest.generation
 
-    @contextmanager
-    def reading(self) -> Iterator["Generation"]:
-        """Keep the generation open meanwhile."""
+    def hold(self) -> None:
+        """Keep the generation open until `let_go`."""
         with self._lock:
             self._readers += 1
-        try:
-            yield self
-        finally:
-            self._leave()
 
     def refresh(self) -> bool:
         """Take up a manifest that was written since: of a source with other prices. Whether there was one."""
@@ -89,12 +83,12 @@ class Generation:
 
     def retire(self) -> None:
         """Close it when the last reader has gone; at once if nobody reads."""
-        with self._lock:
-            self._retired = True
-            self._readers += 1
-        self._leave()
+        self.hold()
+        self._retired = True
+        self.let_go()
 
-    def _leave(self) -> None:
+    def let_go(self) -> None:
+        """What was held may close."""
         with self._lock:
             self._readers -= 1
             last = self._retired and not self._readers

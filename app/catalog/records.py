@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -104,6 +105,16 @@ class Records:
             row = db.execute(f"SELECT {_COLUMNS} FROM records WHERE id = ?", (product_id,)).fetchone()  # noqa: S608  (ours)
         return _product(row) if row else None
 
+    def get_many(self, product_ids: Iterable[str]) -> dict[str, Product]:
+        """The products that are there, by their ids."""
+        with self._reader() as db:
+            sql = f"SELECT {_COLUMNS} FROM records WHERE id = ?"  # noqa: S608  (our columns)
+            return {
+                product_id: _product(row)
+                for product_id in product_ids
+                for row in db.execute(sql, (product_id,))
+            }
+
     def at(self, ordinals: Sequence[int]) -> list[Product]:
         """The products at these ordinals, in the order asked for."""
         with self._reader() as db:
@@ -187,7 +198,8 @@ def _row(product: Product) -> tuple[int, int | None, int, str]:
     return product.price.amount, list_price, int(product.available), json.dumps(rest, ensure_ascii=False)
 
 
-def _product(row: Sequence[Any]) -> Product:
+@lru_cache(maxsize=1024)  # what sells is asked for again and again, and reads the same until it changes
+def _product(row: tuple[Any, ...]) -> Product:
     product_id, price, list_price, available, rest = row
     (
         store, name, currency, category, description, names, url, image, brand, gtin, unit_price, unit,

@@ -6,19 +6,21 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Final
 
 import mcp_types
 from fastmcp import Context
 from fastmcp.server.dependencies import get_access_token, get_http_request
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.server.middleware import CallNext, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
 from starlette.requests import Request
 
 from app.access.caller import caller_of, principal_of
 from app.access.limits import Kind, Limiter
 from app.access.sign_in import security_schemes
-from app.errors import MetaTooLarge, ShopError, TooManyCalls
+from app.dispatch import CallHook
+from app.errors import MetaTooLarge, ShopError, SignInMissing, TooManyCalls
 from app.language import asked_of
 from app.messages import Message
 from app.sessions.hosts import HEADERS
@@ -30,12 +32,18 @@ log = logging.getLogger("agala.sessions")
 SCOPE_KEY: Final = "agala"
 """Where the ASGI outside and this middleware leave things for each other in a request's scope."""
 
-_STATE: Final = "session"
 _MAX_META_LENGTH: Final = 16_384
 _MAX_META_DEPTH: Final = 16
 
+# ASGI gives names in lower case.
+_TELLING: Final = {name.lower().encode(): name.lower() for name in HEADERS}
 
-class SessionMiddleware(Middleware):
+# A request runs in a context of its own, so that this is nobody else's. FastMCP's own state of a call would
+# do the same, by way of a key that takes longer to make than the session.
+_resolved: ContextVar[Session | ShopError | None] = ContextVar("session", default=None)
+
+
+class SessionMiddleware(CallHook):
     """Puts the session of each tool call where `session_of` finds it, and tells clients what they need:
     legacy ones their `Mcp-Session-Id`, all of them how tools may be called."""
 
@@ -77,14 +85,17 @@ class SessionMiddleware(Middleware):
         ctx = context.fastmcp_context
         assert ctx is not None  # noqa: S101 - FastMCP gives a call its context
         shop = ctx.lifespan_context["shop"]
+        if shop.settings.auth != "off" and (request := _request()) and SCOPE_KEY not in request.scope:
+            raise SignInMissing  # `fastmcp run -t http` serves without what verifies callers
         session: Session | ShopError
+        _resolved.set(None)
         try:
             found: Session = shop.resolver.resolve(_evidence(ctx, context.message))
             session = found if shop.limiter is None else await _counted(found, shop.limiter)
         except ShopError as error:
             # A tool that needs no cart is answered all the same; session_of raises it for the others.
             session = error
-        await ctx.set_state(_STATE, session, serializable=False)
+        _resolved.set(session)
         try:
             return await call_next(context)
         except TooManyCalls as error:
@@ -104,15 +115,14 @@ async def _counted(session: Session, limiter: Limiter) -> Session:
     return dataclasses.replace(session, caller=caller_of(request.scope) if request is not None else None)
 
 
-async def resolved(ctx: Context) -> Session | ShopError | None:
+def resolved() -> Session | ShopError | None:
     """What this call was resolved to; None if it never came so far."""
-    outcome = await ctx.get_state(_STATE)
-    return outcome if isinstance(outcome, Session | ShopError) else None
+    return _resolved.get()
 
 
 async def session_of(ctx: Context) -> Session:
     """The session of this call. Raises what resolving it raised."""
-    session = await resolved(ctx)
+    session = resolved()
     if isinstance(session, ShopError):
         raise session
     if session is None:
@@ -170,7 +180,12 @@ def _request() -> Request | None:
 def _headers(request: Request | None) -> Mapping[str, tuple[str, ...]]:
     if request is None:
         return {}
-    return {name.lower(): values for name in HEADERS if (values := tuple(request.headers.getlist(name)))}
+    found: dict[str, tuple[str, ...]] = {}
+    for raw, value in request.scope["headers"]:
+        name = _TELLING.get(raw)
+        if name is not None:
+            found[name] = (*found.get(name, ()), value.decode("latin-1"))
+    return found
 
 
 def _principal() -> str | None:

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import hmac
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -222,7 +221,7 @@ def _wrong_with(value: object, source: str, min_length: int) -> Message | None:
         return Message("{source} is shorter than {length} characters.", source=source, length=min_length)
     if len(value) > MAX_ID_LENGTH:
         return Message("{source} is longer than {length} characters.", source=source, length=MAX_ID_LENGTH)
-    if any(c.isspace() or unicodedata.category(c)[0] in "CZ" for c in value):
+    if " " in value or not value.isprintable():
         return Message("{source} has blanks or control characters.", source=source)
     folded = value.casefold().strip("<>[](){}\"'")
     if (

@@ -130,9 +130,9 @@ async def list_stores(ctx: Context) -> ToolResult:
 class NameLanguages(Middleware):
     """Tells a model that lists the tools in which languages the catalogue is, the same to every caller."""
 
-    async def on_list_tools(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
+    async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
         tools = await call_next(context)
-        shop = open_now()
+        shop = open_now() if context.method == "tools/list" else None
         if shop is None:
             return tools
         said = _languages_said(shop.catalog.languages)

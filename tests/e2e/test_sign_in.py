@@ -4,6 +4,8 @@ import base64
 import contextlib
 import hmac
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,20 @@ from fastmcp import Client
 from fastmcp.utilities.tests import HeadlessOAuth
 
 from app.access.keys import new_key
-from tests.e2e.server import ERAS, MODERN, Server, call, cart, error_code, request, serving, text
+from tests.e2e.server import (
+    ERAS,
+    MODERN,
+    ROOT,
+    Server,
+    call,
+    cart,
+    environment,
+    error_code,
+    request,
+    serving,
+    text,
+    wait_for,
+)
 from tests.issuer import LocalIssuer, local_issuer, rsa_key
 from tests.redis_servers import redis_server
 
@@ -367,6 +382,25 @@ def test_no_token_and_no_key_is_ever_logged(issuer: LocalIssuer, optional: Serve
     post(optional, bearer(token[:-4]))
     assert token[:40] not in optional.log
     assert KEY not in optional.log
+
+
+def test_a_server_that_was_started_without_sign_in_serves_nobody(own: Path, free_port: int) -> None:
+    program = [str(Path(sys.executable).with_name("fastmcp")), "run", "app/server.py", "-t", "http"]
+    given = environment(own, auth="optional", api_keys=KEY_LINE)
+    url = f"http://127.0.0.1:{free_port}/mcp"
+    with subprocess.Popen(
+        [*program, "--port", str(free_port), "--no-banner"], cwd=ROOT, env=given, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            wait_for(url)
+            answers = [
+                call(url, tool, meta={"sessionId": "chat-1"}, headers=headers)
+                for tool in ("view_cart", "list_stores")
+                for headers in ({}, bearer(KEY))
+            ]
+        finally:
+            process.terminate()
+    assert {error_code(answer) for answer in answers} == {"SignInMissing"}
 
 
 def test_a_preflight_needs_no_token(issuer: LocalIssuer, own: Path) -> None:

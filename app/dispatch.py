@@ -1,0 +1,101 @@
+"""From a tool's name to its function, without what FastMCP does in between for servers that need it.
+
+FastMCP asks every provider for the tool on every call, checks it for transforms, visibility and sign-in,
+opens spans that nobody collects and resolves dependencies. Here the tools are known from the start, and all
+that they are given is a `Context` (docs/decisions/0010).
+"""
+
+import functools
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+import fastmcp
+import mcp_types
+from fastmcp import Context, FastMCP
+from fastmcp.exceptions import ValidationError
+from fastmcp.server.dependencies import get_context
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools import FunctionTool, Tool, ToolResult
+from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
+from pydantic import TypeAdapter
+from pydantic import ValidationError as PydanticValidationError
+
+_PARAM_MARK: Final = "x-mcp-header"
+
+
+class CallHook(Middleware):
+    """A middleware whose `on_call_tool` is reached at once.
+
+    FastMCP builds a chain of hooks for every message and middleware, to look in the end for the one that
+    there is. Messages other than calls go that way.
+    """
+
+    async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
+        # What comes past here malformed is a plain mapping: there is no call in it to hook.
+        if isinstance(context.message, mcp_types.CallToolRequestParams):
+            return await self.on_call_tool(context, call_next)
+        return await super().__call__(context, call_next)
+
+
+class Dispatch(CallHook):
+    """The innermost: runs the tool that the call names. A name that isn't known is left to FastMCP."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, TypeAdapter[Any]] = {}
+
+    def learn(self, tools: Sequence[Tool]) -> None:
+        """These are the tools that may be called."""
+        self._tools = {tool.name: _adapter(tool) for tool in tools if isinstance(tool, FunctionTool)}
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[mcp_types.CallToolRequestParams],
+        call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        tool = self._tools.get(context.message.name)
+        if tool is None:
+            return await call_next(context)
+        try:
+            running: Awaitable[ToolResult] = tool.validate_python(context.message.arguments or {})
+        except PydanticValidationError as error:
+            raise ValidationError("the arguments don't fit") from error
+        return await running
+
+
+def _adapter(tool: FunctionTool) -> TypeAdapter[Any]:
+    """Checks arguments against the tool's signature and calls it with them: the body runs when awaited."""
+    function: Callable[..., Awaitable[ToolResult]] = tool.fn
+    signature = inspect.signature(function)
+    hints = inspect.get_annotations(function, eval_str=True)
+    injected = [name for name, hint in hints.items() if hint is Context]
+    own = [parameter for name, parameter in signature.parameters.items() if name not in injected]
+
+    def call(**arguments: Any) -> Awaitable[ToolResult]:
+        return function(**dict.fromkeys(injected, get_context()), **arguments)
+
+    functools.update_wrapper(call, function)
+    call.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]  # read by inspect
+    call.__annotations__ = {name: hint for name, hint in hints.items() if name not in injected}
+    return TypeAdapter(call)  # type: ignore[arg-type]  # a function is as good as a type (pydantic's docs)
+
+
+def answer_schemas(server: FastMCP, tools: Sequence[Tool]) -> None:
+    """Spare every modern call a whole `tools/list`.
+
+    The SDK wants the schema of the tool that is called, to check `Mcp-Param-*` headers, and lists all tools
+    for it unless its server has `get_tool_input_schema` (python-sdk #3565). FastMCP doesn't set it and has no
+    public way to, so this is the one place that reaches for the SDK's server behind it; tests/test_shop.py
+    fails when it isn't effective. A schema without such headers has nothing to be checked: it isn't walked.
+    """
+    schemas: Mapping[str, dict[str, Any]] = {
+        tool.name: tool.parameters for tool in tools if _PARAM_MARK in json.dumps(tool.parameters)
+    }
+    server._mcp_server.get_tool_input_schema = schemas.get
+
+
+def hush_spans() -> None:
+    """Have FastMCP hand trace contexts on without spans of its own, unless somebody collects them."""
+    if isinstance(get_tracer_provider(), ProxyTracerProvider):
+        fastmcp.settings.telemetry_mode = "propagation_only"
