@@ -28,14 +28,14 @@ from tests.e2e import server
 
 _OTHERS: Final = 8
 _PAUSE_SECONDS: Final = 0.05
-_SECONDS: Final = 3.0
-_ROUNDS: Final = 7
+_SECONDS: Final = 6.0
+_ROUNDS: Final = 3
 _CONNECTIONS: Final = 64
 _ASKED: Final = 3.0
 _PRODUCT: Final = "agala-organic:1001"
 _BEGIN, _END = "<!-- flood:begin -->", "<!-- flood:end -->"
 
-LIMITS: Final = {"limit_calls": "3000/minute", "limit_at_once": "2"}
+LIMITS: Final = {"limit_calls": "3000/minute", "limit_at_once": "4"}
 
 _LUA: Final = """
 wrk.method = "POST"
