@@ -7,8 +7,8 @@ export UV_PYTHON_DOWNLOADS := never
 # Once at the installation, else at each start where Python may not keep what it compiled: seconds each.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: run test check-style test-faults test-deploy test-image test-widgets test-conformance bench-carts bench-search \
-    bench-http bench-cost clean
+.PHONY: run test check-style test-faults test-deploy test-image test-widgets test-fuzz test-conformance bench-carts \
+    bench-search bench-http bench-cost bench-flood clean
 
 run: .venv/.ready  ## Serve the shop at http://127.0.0.1:8000/mcp
 	@exec $(BIN)/python -m app serve
@@ -24,6 +24,9 @@ test-deploy: .venv/.ready-deploy  ## nginx and Caddy in front of two replicas; n
 
 test-image: .venv/.ready-dev  ## Builds and runs the container image with buildah; needs root and debootstrap
 	$(BIN)/pytest -m image tests/image
+
+test-fuzz: .venv/.ready-dev  ## Hypothesis sends bad requests of every layer; 10,000 where CI is set, else fewer
+	$(BIN)/pytest -m fuzz tests/fuzz
 
 check-style: .venv/.ready-dev
 	$(BIN)/ruff check .
@@ -46,6 +49,9 @@ bench-carts: .venv/.ready-dev  ## How fast carts are kept; writes into bench/REA
 
 bench-search: .venv/.ready  ## Figures of search into bench/README.md; needs ../shared/data, takes a quarter of an hour
 	$(BIN)/python -m bench.search
+
+bench-flood: .venv/.ready-dev  ## What others notice while one caller floods, into bench/README.md; needs wrk
+	$(BIN)/python -m bench.flood
 
 bench-http: .venv/.ready-dev  ## What a call costs, beside four other servers; needs wrk. ARGS=--dry for a look
 	$(BIN)/python -m bench.http $(ARGS)

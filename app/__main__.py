@@ -184,6 +184,28 @@ def demo(
 
 
 @cli.command
+def key(name: str) -> None:
+    """Make an API key: it is shown once, and the line for SHOP_API_KEYS can't be turned back into it.
+
+    Parameters
+    ----------
+    name:
+        Who will use it; two keys of one name see the same carts.
+    """
+    from app.access.keys import new_key  # noqa: PLC0415
+    from app.errors import InvalidSetting  # noqa: PLC0415
+
+    try:
+        made, line = new_key(name)
+    except ValueError:
+        raise InvalidSetting(
+            f"{name!r} can't be a key's name. Use 1 to 64 letters, digits or ._@+- instead."
+        ) from None
+    print(f"Key, for the client: Authorization: Bearer {made}")
+    print(f"Line, for SHOP_API_KEYS: {line}")
+
+
+@cli.command
 def backup(file: Path) -> None:
     """Copy all carts into a file, also while the server runs.
 

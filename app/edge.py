@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 from typing import Final
 
 from pydantic_core import from_json, to_json
@@ -10,29 +11,38 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.gate import too_many
+from app.errors import TooManyCalls
 from app.sessions.hosts import SESSION_HEADER
 from app.sessions.middleware import SCOPE_KEY
 
 log = logging.getLogger("agala.http")
 
+_BAD_REQUEST: Final = 400
 _MISDIRECTED: Final = 421
 _FORBIDDEN: Final = 403
 _PASSED_OVER_BYTES: Final = 4 * 1024 * 1024
 _PASSED_OVER_SECONDS: Final = 5
+_MAX_DEPTH: Final = 64
+"""Brackets within brackets; what reads JSON by recursion can do a few hundred."""
+
+_BRACKETS_AND_TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 class Edge:
     """Around the MCP application at `path`.
 
-    The body is read whole, so that what MCP misreads (`_meta` beside `params`) can be read again, and is
-    refused with 413 beyond `max_body_bytes`. GET and DELETE answer 405: there is no stream to open and no
-    session to end, so they cost nothing and lose no cart (identity rule 11).
+    The body is read whole, so that what MCP misreads (`_meta` beside `params`) can be read again. It is
+    refused with 413 beyond `max_body_bytes`, with 408 if it isn't there within `receive_seconds`, with 400 if
+    it is nested beyond reason. GET and DELETE answer 405: there is no stream to open and no session to end,
+    so they cost nothing and lose no cart (identity rule 11).
     """
 
-    def __init__(self, app: ASGIApp, path: str, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, path: str, max_body_bytes: int, receive_seconds: float) -> None:
         self._app = app
         self._path = path
         self._max_body_bytes = max_body_bytes
+        self._receive_seconds = receive_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,15 +59,26 @@ class Edge:
             await self._post(scope, receive, send)
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await self._body(Headers(scope=scope), receive)
+        try:
+            async with asyncio.timeout(self._receive_seconds):
+                body = await self._body(Headers(scope=scope), receive)
+        except TimeoutError:
+            text = f"The body did not arrive within {self._receive_seconds:g} seconds. Send it faster.\n"
+            await PlainTextResponse(text, 408, {"Connection": "close"})(scope, receive, send)
+            return
         if body is None:
             await _pass_over(receive)
             text = f"The body is longer than {self._max_body_bytes} bytes. Send less in one call.\n"
             await PlainTextResponse(text, 413, {"Connection": "close"})(scope, receive, send)
             return
+        brackets = body.count(b"[") + body.count(b"{")
+        if brackets > _MAX_DEPTH and _too_deep(body):
+            text = f"The body has more than {_MAX_DEPTH} brackets within each other. Send it flatter.\n"
+            await PlainTextResponse(text, 400)(scope, receive, send)
+            return
         # Blanks around a field's value aren't part of it (RFC 9110 5.5); httptools leaves those behind it.
         headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        shared: dict[str, object] = {"body": body}
+        shared: dict[str, object] = {"body": body, "brackets": brackets}
         readable = _Readable(send)
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -65,6 +86,11 @@ class Edge:
             return unread.pop() if unread else await receive()
 
         async def answer(message: Message) -> None:
+            if isinstance(refused := shared.get("refused"), TooManyCalls):
+                if message["type"] == "http.response.start":
+                    wait = refused.retry_after_seconds
+                    await too_many(str(refused), wait, _id_of(body))(scope, receive, send)
+                return
             if message["type"] == "http.response.start":
                 if isinstance(session_id := shared.get("session_id"), str):
                     MutableHeaders(scope=message)[SESSION_HEADER] = session_id
@@ -130,14 +156,46 @@ class _Readable:
         if self._start is not None and message["type"] == "http.response.body":
             start, self._start = self._start, None
             if not message.get("more_body", False):
-                message = {**message, "body": _unescaped(message.get("body", b""))}
+                body = message.get("body", b"")
+                body = _in_words(body) if start["status"] == _BAD_REQUEST else _unescaped(body)
+                message = {**message, "body": body}
                 MutableHeaders(scope=start)["content-length"] = str(len(message["body"]))
             await self._send(start)
         await self._send(message)
 
 
+def _too_deep(body: bytes) -> bool:
+    depth = 0
+    for found in _BRACKETS_AND_TEXTS.finditer(body):
+        token = found[0]
+        if token in b"[{":
+            depth += 1
+            if depth > _MAX_DEPTH:
+                return True
+        elif token in b"]}":
+            depth -= 1
+    return False
+
+
+def _id_of(body: bytes) -> object:
+    message = from_json(body)
+    return message.get("id") if isinstance(message, dict) else None
+
+
 def _is_json(start: Message) -> bool:
     return Headers(raw=start["headers"]).get("content-type", "").startswith("application/json")
+
+
+def _in_words(body: bytes) -> bytes:
+    """What was wrong with a message that isn't JSON-RPC; the SDK tells it in pydantic's words, with all that
+    was sent and an address of pydantic's."""
+    if b"errors.pydantic.dev" not in body:
+        return body
+    answer = from_json(body)
+    answer["error"]["message"] = (
+        "This isn't a message of MCP. Send one JSON-RPC 2.0 object with jsonrpc, id, method and params."
+    )
+    return to_json(answer)
 
 
 def _unescaped(body: bytes) -> bytes:

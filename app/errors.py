@@ -196,6 +196,50 @@ class InvalidIdempotencyKey(ShopError):
     """The key that should make a change exactly-once isn't usable as one."""
 
 
+class TooManyCalls(ShopError):
+    """A limit of this server: more calls for one cart, or more new carts, than it allows."""
+
+    def __init__(self, why: Message, retry_after_seconds: int) -> None:
+        super().__init__(
+            why,
+            Message(
+                (
+                    "Nothing was done. Try again in one second.",
+                    "Nothing was done. Try again in {count} seconds.",
+                ),
+                count=retry_after_seconds,
+            ),
+            retry_after_seconds=retry_after_seconds,
+        )
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SignInMissing(ShopError):
+    """The operator asked for sign-in, and the server was started in a way that has none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Message(
+                "This server is for callers who signed in, and was started in a way that can't verify them. "
+                "Its operator has to start it with agala serve."
+            )
+        )
+
+
+class MetaTooLarge(ShopError):
+    """`_meta` is longer or deeper than any host's."""
+
+    def __init__(self, length: int, depth: int) -> None:
+        super().__init__(
+            Message(
+                "_meta is longer than {length} characters or deeper than {depth} levels, so nothing was "
+                "done. Send less in it.",
+                length=length,
+                depth=depth,
+            )
+        )
+
+
 class StoreUnavailable(ShopError):
     """The carts can't be reached or written just now; the outcome of a change is unknown."""
 
@@ -225,6 +269,10 @@ class ServerFault(ShopError):
 def shown(product_id: str) -> Code:
     """An id as a caller wrote it, as far as it can be shown."""
     return Code("".join(char if char.isprintable() else "\ufffd" for char in product_id[:80]))
+
+
+class IssuerUnavailable(Exception):
+    """The issuer's keys can't be had, so that it can't be told whether a token is good: nobody's refusal."""
 
 
 class OperatorError(Exception):

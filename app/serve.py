@@ -10,6 +10,7 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
+from app.access.wire import patient_protocol
 from app.carts.open import sqlite_file
 from app.catalog.source import feeds_in, imported_dir
 from app.drain import DRAIN_SECONDS, DrainingServer
@@ -63,6 +64,7 @@ def _serve_on(listener: socket.socket, announce: Announce, app: ASGIApp, setting
         log_level="warning",
         log_config=None,  # its lines are written with ours, by app/telemetry/logs.py
         server_header=False,
+        http=patient_protocol(settings.receive_seconds, settings.max_header_bytes),
         proxy_headers=False,  # app/server.py believes the proxies that are named, and no others
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,

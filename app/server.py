@@ -16,12 +16,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from app.access.gate import Room, Turns
+from app.access.sign_in import SignIn, metadata_routes
 from app.edge import Edge
 from app.errors import StoreUnavailable
 from app.pages import page_routes
-from app.sessions.hosts import SESSION_HEADER
+from app.sessions.hosts import HEADERS, SESSION_HEADER
 from app.settings import Settings, current_settings
 from app.shop import mcp, open_now
 from app.telemetry.requests import REQUEST_ID, Requests
@@ -43,6 +46,13 @@ def create_app(settings: Settings) -> Starlette:
         allowed_origins=settings.allowed_origins or None,
     )
 
+    served: ASGIApp = Edge(mcp_app, MCP_PATH, settings.max_body_bytes, settings.receive_seconds)
+    if settings.limit_calls or settings.limit_at_once:
+        served = Turns(served, settings, lambda: shop.limiter if (shop := open_now()) else None)
+    if settings.auth != "off":
+        served = SignIn(served, settings)
+    served = Room(served, settings)
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with mcp_app.lifespan(mcp_app):
@@ -55,7 +65,8 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             *watching,
             *page_routes(settings),
-            Mount("/", Edge(mcp_app, MCP_PATH, settings.max_body_bytes)),
+            *metadata_routes(settings, MCP_PATH),
+            Mount("/", served),
         ],
         middleware=[Middleware(Requests, quiet=quiet), *_proxies(settings), *_cors(settings)],
         lifespan=lifespan,
@@ -84,12 +95,13 @@ def _cors(settings: Settings) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
-            allow_methods=["POST"],
+            # GET and DELETE are answered with 405, which clients of the handshake era want to read.
+            allow_methods=["POST", "GET", "DELETE"],
             allow_headers=[
                 *("accept", "authorization", "content-type", "last-event-id"),
-                *("mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"),
+                *("mcp-method", "mcp-name", "mcp-protocol-version", *HEADERS),
             ],
-            expose_headers=[SESSION_HEADER, REQUEST_ID],
+            expose_headers=[SESSION_HEADER, "WWW-Authenticate", "Retry-After", REQUEST_ID],
         )
     ]
 

@@ -3,15 +3,25 @@
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.access.keys import read_key_line
 from app.errors import InvalidSetting
 from app.money import known_currency
 
 _TAKEN_PATHS: Final = ("/mcp", "/healthz", "/readyz", "/privacy", "/.well-known")
+ALGORITHMS: Final = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"),
+)
+"""Signatures by a key pair. A shared secret (HS256) would let whoever reads it here sign tokens."""
+
+_SECRET: Final = frozenset({"secret", "api_keys"})
+"""Settings whose value is never shown: somebody may have put the key itself there."""
 
 
 class Settings(BaseSettings):
@@ -54,6 +64,70 @@ class Settings(BaseSettings):
         "X-Forwarded-For and X-Forwarded-Proto are believed from them only.",
     )
     max_body_bytes: int = Field(65_536, ge=1024, description="The longest request body, in bytes.")
+
+    max_header_bytes: int = Field(
+        32_768, ge=4096, description="The longest header of a request, all fields together, in bytes."
+    )
+    receive_seconds: float = Field(
+        10,
+        gt=0,
+        le=300,
+        description="How long a request's header may take to arrive, and its body, in seconds.",
+    )
+    max_concurrent: int = Field(
+        1024, ge=1, description="Requests that are worked on at once; more are told to come back in a moment."
+    )
+    limit_calls: str | None = Field(
+        None, description="How often one caller may call: 600/minute. Empty: as often as it likes."
+    )
+    limit_cart_calls: str | None = Field(
+        None, description="How often one cart may be called for: 120/minute. Empty: any number."
+    )
+    limit_new_carts: str | None = Field(
+        None, description="How many carts one caller may begin: 60/hour. Empty: any number."
+    )
+    limit_at_once: int = Field(
+        0,
+        ge=0,
+        description="Calls of one caller that are worked on at once, while others wait their turn; 0: any "
+        "number.",
+    )
+    limit_exempt: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or networks that are many callers in one, and aren't limited as a caller, "
+        "separated by commas.",
+    )
+
+    auth: Literal["off", "optional", "required"] = Field(
+        "off",
+        description="Sign-in. off: nobody is asked; optional: who signs in has carts of their own; required: "
+        "nobody else is let in.",
+    )
+    public_url: str | None = Field(
+        None, description="This server's address as clients know it: https://shop.example/mcp."
+    )
+    auth_issuer: str | None = Field(
+        None, description="The OAuth issuer whose tokens are believed, exactly as it calls itself."
+    )
+    auth_jwks_url: str | None = Field(
+        None, description="Where the issuer's public keys are. Empty: as the issuer's own metadata says."
+    )
+    auth_audience: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="The audience that a token must be for, one of these, separated by commas. Empty: "
+        "SHOP_PUBLIC_URL.",
+    )
+    auth_scopes: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Scopes that a token must have, separated by commas."
+    )
+    auth_algorithms: Annotated[list[str], NoDecode] = Field(
+        default_factory=lambda: ["RS256", "ES256"],
+        description="How tokens may be signed, separated by commas.",
+    )
+    api_keys: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Lines of `agala key NAME`, separated by commas: NAME:DIGEST.",
+    )
 
     data_dir: Path = Field(Path("data"), description="The folder for carts and imported catalogues.")
     catalog: Path | None = Field(
@@ -150,14 +224,18 @@ class Settings(BaseSettings):
         host, _, port = self.metrics.rpartition(":")
         return host.strip("[]") or "127.0.0.1", int(port)
 
-    @field_validator("allowed_hosts", "allowed_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        *("allowed_hosts", "allowed_origins", "trusted_proxies", "limit_exempt"),
+        *("auth_audience", "auth_scopes", "auth_algorithms", "api_keys"),
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return (
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "limit_exempt")
     @classmethod
     def _networks(cls, value: list[str]) -> list[str]:
         for network in value:
@@ -193,7 +271,49 @@ class Settings(BaseSettings):
             raise ValueError("must be an ISO 4217 currency code such as ILS, EUR or USD")
         return value
 
-    @field_validator("base_url")
+    @field_validator("limit_calls", "limit_cart_calls", "limit_new_carts")
+    @classmethod
+    def _rate(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        from limits import parse  # noqa: PLC0415 - only who sets limits waits for its import
+
+        try:
+            parse(value)
+        except ValueError:
+            raise ValueError("must be a number a time, such as 10/second, 600/minute or 60/hour") from None
+        return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _digests(cls, value: list[str]) -> list[str]:
+        for line in value:
+            read_key_line(line)
+        return value
+
+    @field_validator("auth_algorithms")
+    @classmethod
+    def _algorithms(cls, value: list[str]) -> list[str]:
+        unknown = sorted(set(value) - set(ALGORITHMS))
+        if unknown or not value:
+            raise ValueError(f"must be some of {', '.join(ALGORITHMS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _sign_in(self) -> Self:
+        if self.auth != "off" and not self.auth_issuer and not self.api_keys:
+            raise ValueError(
+                f"SHOP_AUTH={self.auth} needs SHOP_AUTH_ISSUER, or SHOP_API_KEYS with a line of "
+                "`agala key NAME`"
+            )
+        if self.auth != "off" and self.auth_issuer and not self.public_url:
+            raise ValueError(
+                "SHOP_AUTH_ISSUER needs SHOP_PUBLIC_URL: clients that sign in must know what for, such as "
+                "https://shop.example/mcp"
+            )
+        return self
+
+    @field_validator("base_url", "public_url", "auth_issuer", "auth_jwks_url")
     @classmethod
     def _base_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -220,14 +340,16 @@ def read_settings(**given: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise InvalidSetting(
-            " ".join(
-                f"{_named(str(problem['loc'][0]))}={problem['input']!r}: {_said(problem['msg'])}."
-                if problem["loc"][0] != "secret"
-                else f"SHOP_SECRET: {_said(problem['msg'])}."
-                for problem in error.errors(include_url=False)
-            )
-        ) from None
+        raise InvalidSetting(" ".join(map(_told, error.errors(include_url=False)))) from None
+
+
+def _told(problem: ErrorDetails) -> str:
+    if not problem["loc"]:  # settings that don't go together
+        return f"{_said(problem['msg'])}."
+    location = str(problem["loc"][0])
+    if location in _SECRET:
+        return f"{variable(location)}: {_said(problem['msg'])}."
+    return f"{_named(location)}={problem['input']!r}: {_said(problem['msg'])}."
 
 
 def _named(location: str) -> str:

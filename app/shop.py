@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fastmcp import Context, FastMCP
 
 from app import __version__
+from app.access.limits import Kind, Limiter
 from app.calls import CallMiddleware
 from app.carts.backend import CartBackend
 from app.carts.cart import Limits
@@ -21,8 +22,11 @@ from app.catalog.importers.feed import Defaults
 from app.catalog.watch import Watch
 from app.checkout.ways import Ways, ways_file
 from app.dispatch import Dispatch, answer_schemas, hush_spans
+from app.errors import TooManyCalls
+from app.messages import Message
 from app.sessions.middleware import SessionMiddleware
 from app.sessions.resolver import Resolver
+from app.sessions.session import Session
 from app.settings import Settings, current_settings
 from app.telemetry.carts import observed
 from app.telemetry.gauges import Gauges
@@ -48,6 +52,7 @@ class Shop:
     backend: CartBackend
     carts: CartStore
     resolver: Resolver
+    limiter: Limiter | None
     ways: Ways
 
 
@@ -79,11 +84,15 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
         backend = observed(kept, telemetry)
         closing.push_async_callback(backend.close)
         secret = settings.secret.encode() if settings.secret else await backend.secret()
+        limiter = await _open_limiter(settings, secret)
+        if limiter is not None:
+            closing.push_async_callback(limiter.close)
         carts = CartStore(
             backend,
             catalog,
             limits=Limits(quantity=settings.max_quantity, lines=settings.max_lines),
             ttl_seconds=settings.cart_ttl_seconds,
+            may_begin=_may_begin(limiter),
         )
         resolver = Resolver(
             secret,
@@ -91,7 +100,7 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
             ignore_session_header=settings.ignore_session_header,
             min_id_length=settings.min_session_id_length,
         )
-        _open = Shop(settings, catalog, backend, carts, resolver, ways)
+        _open = Shop(settings, catalog, backend, carts, resolver, limiter, ways)
         beside = [
             asyncio.create_task(Sweeper(backend).run(), name="carts-sweeper"),
             asyncio.create_task(Watch(catalog, settings.catalog_poll_seconds).run(), name="catalog-watch"),
@@ -106,6 +115,35 @@ async def open_shop(settings: Settings, progress: Progress | None = None) -> Asy
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+
+
+async def _open_limiter(settings: Settings, secret: bytes) -> Limiter | None:
+    """What holds callers to limits, if any are set; the counts are in Redis where the carts are."""
+    if not (
+        settings.limit_calls
+        or settings.limit_cart_calls
+        or settings.limit_new_carts
+        or settings.limit_at_once
+    ):
+        return None
+    if settings.carts_url.startswith("sqlite:"):
+        return Limiter(settings, secret)
+    from app.carts.redis_url import open_nodes  # noqa: PLC0415 - only who keeps carts there waits for its import
+
+    return Limiter(settings, secret, await open_nodes(settings.carts_url, 0))
+
+
+def _may_begin(limiter: Limiter | None) -> Callable[[Session], Awaitable[None]] | None:
+    if limiter is None or Kind.NEW_CARTS not in limiter:
+        return None
+
+    async def may_begin(session: Session) -> None:
+        if session.caller is not None:
+            wait = await limiter.wait_seconds(Kind.NEW_CARTS, session.caller)
+            if wait:
+                raise TooManyCalls(Message("This caller began too many carts."), wait)
+
+    return may_begin
 
 
 @contextlib.asynccontextmanager

@@ -35,13 +35,16 @@ from app.errors import (
     InvalidArguments,
     InvalidCartId,
     InvalidIdempotencyKey,
+    MetaTooLarge,
     NothingToRestore,
     OtherCart,
     ProductNotFound,
     ProductUnavailable,
     ServerFault,
     ShopError,
+    SignInMissing,
     StoreUnavailable,
+    TooManyCalls,
 )
 from app.language import asked_locale
 from app.messages import MARKS, Message, say
@@ -128,6 +131,9 @@ ERRORS = [
     NothingToUndo(7, [1, 2]),
     UndoConflict(1, 3, ["a:1"]),
     CartDamaged("abc123"),
+    SignInMissing(),
+    MetaTooLarge(16_384, 16),
+    TooManyCalls(Message("This cart was called for too often."), 7),
     BadConversationId(Message("{source} isn't a text.", source="_meta")),
     InvalidIdempotencyKey(Message("{source} is a placeholder.", source="_meta")),
     TooManyKeyedChanges(1000),

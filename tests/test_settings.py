@@ -18,6 +18,8 @@ def test_env_example_lists_every_setting_with_its_default() -> None:
 def _written(value: object) -> str:
     if value is None or value == []:
         return ""
+    if isinstance(value, list):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -49,6 +51,8 @@ def test_settings_come_from_a_dotenv_file_too() -> None:
         ("SHOP_TRUSTED_PROXIES", "10.0.0.1, proxy", "proxy is no address or network"),
         ("SHOP_BASE_URL", "shop.example", "https://"),
         ("SHOP_MAX_QUANTITY", "0", "SHOP_MAX_QUANTITY='0'"),
+        ("SHOP_AUTH", "optional", "SHOP_AUTH=optional needs SHOP_AUTH_ISSUER, or SHOP_API_KEYS"),
+        ("SHOP_AUTH_ALGORITHMS", "HS256", "RS256"),
     ],
 )
 def test_a_bad_value_is_named_with_its_variable(
@@ -60,8 +64,16 @@ def test_a_bad_value_is_named_with_its_variable(
     assert said in str(error.value)
 
 
-def test_a_refused_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOP_SECRET", "hunter2")
+def test_an_issuer_needs_the_address_that_tokens_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_AUTH", "required")
+    monkeypatch.setenv("SHOP_AUTH_ISSUER", "https://login.example/")
+    with pytest.raises(InvalidSetting, match="SHOP_PUBLIC_URL"):
+        read_settings()
+
+
+@pytest.mark.parametrize("name", ["SHOP_SECRET", "SHOP_API_KEYS"])
+def test_a_refused_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "hunter2")
     with pytest.raises(InvalidSetting) as error:
         read_settings()
     assert "hunter2" not in str(error.value)

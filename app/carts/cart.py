@@ -68,6 +68,19 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[LineChange, ...]
 
 
+class Handover(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Lines on their way from the cart of an anonymous caller to the cart of who it turned out to be.
+
+    `to` is that cart's key in hexadecimal: no other cart ever gets anything of this one. `done`: the lines
+    have arrived, and aren't kept here any more.
+    """
+
+    id: str
+    to: str
+    lines: tuple[CartLine, ...] = ()
+    done: bool = False
+
+
 class Edit(msgspec.Struct, frozen=True):
     """What a change asks of a cart: the quantities that some products shall have.
 
@@ -87,7 +100,11 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Cart(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One conversation's cart. Times are epoch seconds; `version` counts the saves."""
+    """One conversation's cart. Times are epoch seconds; `version` counts the saves.
+
+    `handover` is what became of its lines when its shopper signed in, `taken_over` are the last handovers
+    that it got (app/carts/claim.py).
+    """
 
     version: int
     created_at: int
@@ -96,12 +113,21 @@ class Cart(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[CartLine, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     history: tuple[Change, ...] = ()
+    handover: Handover | None = None
+    taken_over: tuple[str, ...] = ()
 
     @classmethod
     def empty(cls, now: int, ttl_seconds: int, after: "Cart | None" = None) -> "Cart":
-        """A new cart; `after` is an expired one in whose place it comes, so that versions go on rising."""
-        version = after.version if after else 0
-        return cls(version=version, created_at=now, updated_at=now, expires_at=now + ttl_seconds)
+        """A new cart; `after` is an expired one in whose place it comes, so that versions go on rising, and
+        what was handed over stays so."""
+        return cls(
+            version=after.version if after else 0,
+            created_at=now,
+            updated_at=now,
+            expires_at=now + ttl_seconds,
+            handover=after.handover if after else None,
+            taken_over=after.taken_over if after else (),
+        )
 
     @property
     def total_quantity(self) -> int:

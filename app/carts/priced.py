@@ -86,6 +86,10 @@ class CartView(BaseModel):
     expires_at: Annotated[
         str | None, Field(description="ISO 8601, UTC: the cart is dropped then, unless it is changed before.")
     ]
+    came_along: Annotated[
+        int,
+        Field(description="Pieces of the cart from before signing in that this call brought into this one."),
+    ] = 0
 
 
 class QuantityChange(BaseModel):

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.carts.backend import CartBackend, CartSummary
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart, CartLine, Edit, Limits
+from app.carts.claim import Claim
 from app.carts.errors import ItemsRefused, NotInCart, VersionConflict
 from app.carts.handle import CartId, random_cart_id
 from app.carts.priced import (
@@ -70,25 +71,34 @@ class CartStore:
         limits: Limits,
         ttl_seconds: int,
         clock: Callable[[], float] = time.time,
+        may_begin: Callable[[Session], Awaitable[None]] | None = None,
     ) -> None:
+        """`may_begin` is asked before a cart is begun, and raises for a session that may not."""
         self._backend = backend
         self._catalog = catalog
         self._limits = limits
         self._ttl_seconds = ttl_seconds
         self._clock = clock
+        self._may_begin = may_begin
 
     async def view(self, session: Session) -> CartView:
-        """The session's cart. Writes nothing. Raises `CartNotFound` (a handle of no cart), `CartExpired`."""
+        """The session's cart. Writes nothing, but for the first call after signing in, which keeps the cart.
+
+        Raises `CartNotFound` (a handle of no cart), `CartExpired`.
+        """
         if session.cart_id is None:
             return no_cart()
-        return price(
+        came_along = await self._bring_along(session, session.cart_id)
+        view = price(
             await self._load(session, session.cart_id), session.cart_id, self._catalog, session.locale
         )
+        return view.model_copy(update={"came_along": came_along}) if came_along else view
 
     async def history(self, session: Session) -> CartHistory:
         """The last changes of the session's cart, newest first. Raises what `view` raises."""
         if session.cart_id is None:
             return CartHistory(cart_id=None, changes=[])
+        await self._bring_along(session, session.cart_id)
         cart = await self._load(session, session.cart_id)
         return history(cart, session.cart_id, self._catalog)
 
@@ -211,6 +221,14 @@ class CartStore:
         others = tuple(summary for summary in latest if summary.key != own)[:most]
         return ActiveSessions(await self._backend.count(now), others)
 
+    async def _bring_along(self, session: Session, cart_id: CartId) -> int:
+        """Take over what this conversation's shopper picked before signing in; how many pieces came."""
+        if session.before is None:
+            return 0
+        handle = session.recognition is Recognition.HANDLE
+        claim = Claim(session.before, session.key(cart_id), self._limits, self._ttl_seconds, begins=handle)
+        return await claim.settle(self._backend, self._now())
+
     async def _load(self, session: Session, cart_id: CartId) -> Cart | None:
         cart = await self._backend.load(session.key(cart_id))
         now = self._now()
@@ -239,6 +257,9 @@ class CartStore:
     async def _change(self, session: Session, ask: _Ask) -> tuple[CartView, list[QuantityChange], bool]:
         """Make one change of the session's cart, exactly once if the session carries a key."""
         cart_id = self._cart_id(session, ask.starts)
+        if self._may_begin is not None and await self._begins(session, cart_id):
+            await self._may_begin(session)
+        came_along = await self._bring_along(session, cart_id)
         now = self._now()
         key = _digest(session.idempotency_key) if session.idempotency_key else None
         call = _digest(ask.action, ask.arguments)
@@ -264,7 +285,12 @@ class CartStore:
         view = price(cart, cart_id, self._catalog, session.locale)
         names = {line.product_id: line.name for line in view.lines}
         changes = [quantity_change(change, names, self._catalog) for change in made]
-        return view, changes, repeated
+        return view.model_copy(update={"came_along": came_along}) if came_along else view, changes, repeated
+
+    async def _begins(self, session: Session, cart_id: CartId) -> bool:
+        if session.recognition is Recognition.HANDLE:
+            return False
+        return session.cart_id is None or await self._backend.load(session.key(cart_id)) is None
 
     def _cart_for(self, ask: _Ask, session: Session, cart_id: CartId, stored: Cart | None, now: int) -> Cart:
         """The cart that a change starts from."""

@@ -106,9 +106,7 @@ def _origins(settings: Settings) -> Iterator[Finding]:
 
 
 def _proxies(settings: Settings) -> Iterator[Finding]:
-    trusted: list[str] | None = getattr(settings, "trusted_proxies", None)  # comes with sign-in and limits
-    if trusted is None:
-        return
+    trusted = settings.trusted_proxies
     wide = [one for one in trusted if one == "*" or _everybody(one)]
     if wide:
         yield bad(
@@ -134,11 +132,10 @@ def _everybody(network: str) -> bool:
 
 
 def _auth(settings: Settings) -> Iterator[Finding]:
-    auth: str = getattr(settings, "auth", "off")  # the same
-    if auth == "off":
+    if settings.auth == "off":
         yield fine("sign-in", "nobody is asked to sign in: whoever knows a conversation's id has its cart")
         return
-    yield fine("sign-in", f"SHOP_AUTH={auth}")
+    yield fine("sign-in", f"SHOP_AUTH={settings.auth}")
     for name in ("public_url", "auth_issuer", "auth_jwks_url"):
         url: str | None = getattr(settings, name, None)
         if url and url.startswith("http:") and not is_loopback(urlsplit(url).hostname or ""):

@@ -1,10 +1,11 @@
 """SessionMiddleware: resolves whose cart a call is about, before the tool runs."""
 
+import dataclasses
 import functools
 import json
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -12,12 +13,16 @@ import mcp_types
 from fastmcp import Context
 from fastmcp.server.dependencies import get_access_token, get_http_request
 from fastmcp.server.middleware import CallNext, MiddlewareContext
-from fastmcp.tools import ToolResult
+from fastmcp.tools import Tool, ToolResult
 from starlette.requests import Request
 
+from app.access.caller import caller_of, principal_of
+from app.access.limits import Kind, Limiter
+from app.access.sign_in import security_schemes
 from app.dispatch import CallHook
-from app.errors import ShopError
+from app.errors import MetaTooLarge, ShopError, SignInMissing, TooManyCalls
 from app.language import asked_of
+from app.messages import Message
 from app.sessions.hosts import HEADERS
 from app.sessions.resolver import Evidence
 from app.sessions.session import Recognition, Session
@@ -26,6 +31,9 @@ log = logging.getLogger("agala.sessions")
 
 SCOPE_KEY: Final = "agala"
 """Where the ASGI outside and this middleware leave things for each other in a request's scope."""
+
+_MAX_META_LENGTH: Final = 16_384
+_MAX_META_DEPTH: Final = 16
 
 # ASGI gives names in lower case.
 _TELLING: Final = {name.lower().encode(): name.lower() for name in HEADERS}
@@ -36,7 +44,8 @@ _resolved: ContextVar[Session | ShopError | None] = ContextVar("session", defaul
 
 
 class SessionMiddleware(CallHook):
-    """Puts the session of each tool call where `session_of` finds it, and names legacy clients theirs."""
+    """Puts the session of each tool call where `session_of` finds it, and tells clients what they need:
+    legacy ones their `Mcp-Session-Id`, all of them how tools may be called."""
 
     async def on_initialize(
         self,
@@ -50,6 +59,24 @@ class SessionMiddleware(CallHook):
             request.scope[SCOPE_KEY]["session_id"] = secrets.token_urlsafe(24)
         return result
 
+    async def on_list_tools(
+        self,
+        context: MiddlewareContext[mcp_types.ListToolsRequest],
+        call_next: CallNext[mcp_types.ListToolsRequest, Sequence[Tool]],
+    ) -> Sequence[Tool]:
+        """Say of every tool whether it can be called without signing in; the same to every caller."""
+        tools = await call_next(context)
+        ctx = context.fastmcp_context
+        assert ctx is not None  # noqa: S101 - FastMCP gives a request its context
+        shop = ctx.lifespan_context.get("shop")  # there is none while `fastmcp inspect` looks
+        schemes = security_schemes(shop.settings) if shop else []
+        if not schemes:
+            return tools
+        return [
+            tool.model_copy(update={"meta": {**(tool.meta or {}), "securitySchemes": schemes}})
+            for tool in tools
+        ]
+
     async def on_call_tool(
         self,
         context: MiddlewareContext[mcp_types.CallToolRequestParams],
@@ -57,15 +84,35 @@ class SessionMiddleware(CallHook):
     ) -> ToolResult:
         ctx = context.fastmcp_context
         assert ctx is not None  # noqa: S101 - FastMCP gives a call its context
+        shop = ctx.lifespan_context["shop"]
+        if shop.settings.auth != "off" and (request := _request()) and SCOPE_KEY not in request.scope:
+            raise SignInMissing  # `fastmcp run -t http` serves without what verifies callers
         session: Session | ShopError
         _resolved.set(None)
         try:
-            session = ctx.lifespan_context["shop"].resolver.resolve(_evidence(ctx, context.message))
+            found: Session = shop.resolver.resolve(_evidence(ctx, context.message))
+            session = found if shop.limiter is None else await _counted(found, shop.limiter)
         except ShopError as error:
             # A tool that needs no cart is answered all the same; session_of raises it for the others.
             session = error
         _resolved.set(session)
-        return await call_next(context)
+        try:
+            return await call_next(context)
+        except TooManyCalls as error:
+            request = _request()
+            if request is not None and SCOPE_KEY in request.scope:
+                request.scope[SCOPE_KEY]["refused"] = error
+            raise
+
+
+async def _counted(session: Session, limiter: Limiter) -> Session:
+    """Count the call for its cart. Raises `TooManyCalls`."""
+    if session.cart_id is not None:
+        wait = await limiter.wait_seconds(Kind.CART_CALLS, session.key(session.cart_id).hex())
+        if wait:
+            raise TooManyCalls(Message("This cart was called for too often."), wait)
+    request = _request()
+    return dataclasses.replace(session, caller=caller_of(request.scope) if request is not None else None)
 
 
 def resolved() -> Session | ShopError | None:
@@ -91,6 +138,10 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
     arguments = call.arguments or {}
     request = _request()
     meta = ctx.request_context.meta if ctx.request_context else None
+    shared = request.scope.get(SCOPE_KEY, {}) if request is not None else {}
+    # What is in a short body with few brackets is neither long nor deep: most calls need no look.
+    if len(shared.get("body", b"")) > _MAX_META_LENGTH or shared.get("brackets", 999) > _MAX_META_DEPTH:
+        _bounded(meta)
     return Evidence(
         principal=_principal(),
         meta=meta if isinstance(meta, Mapping) else {},
@@ -101,6 +152,23 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
         idempotency_key=arguments.get("idempotency_key"),
         locale=asked_of(ctx),
     )
+
+
+def _bounded(meta: object) -> None:
+    """Raises `MetaTooLarge` for a `_meta` that no host sends."""
+    depth, level = 0, [meta]
+    size = 0
+    while level and depth <= _MAX_META_DEPTH:
+        depth += 1
+        size += sum(len(value) if isinstance(value, str) else 8 for value in level)
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (*value, *(value.values() if isinstance(value, dict) else ()))
+        ]
+    if depth > _MAX_META_DEPTH or size > _MAX_META_LENGTH:
+        raise MetaTooLarge(_MAX_META_LENGTH, _MAX_META_DEPTH)
 
 
 def _request() -> Request | None:
@@ -122,12 +190,9 @@ def _headers(request: Request | None) -> Mapping[str, tuple[str, ...]]:
 
 
 def _principal() -> str | None:
-    """Who a verified token says is calling. Subjects are unique only together with their issuer."""
+    """Who a verified token says is calling."""
     token = get_access_token()
-    if token is None:
-        return None
-    claims = token.claims or {}
-    return json.dumps([claims.get("iss"), claims.get("sub") or token.client_id])
+    return None if token is None else principal_of(token)
 
 
 def _outer_meta(request: Request | None, inner: object) -> Mapping[str, Any]:
@@ -138,4 +203,5 @@ def _outer_meta(request: Request | None, inner: object) -> Mapping[str, Any]:
         return {}
     message = json.loads(body)
     meta = message.get("_meta") if isinstance(message, dict) else None
+    _bounded(meta)
     return meta if isinstance(meta, Mapping) else {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from app.carts.handle import CartId, cart_ticket, derived_cart_id, parse_cart_id
+from app.carts.handle import CartId, cart_key, cart_ticket, derived_cart_id, parse_cart_id
 from app.errors import BadConversationId, ConversationRequired, InvalidIdempotencyKey, OtherCart
 from app.messages import Message
 from app.sessions.hosts import (
@@ -91,7 +91,7 @@ class Resolver:
         handle = self._handle(evidence)
         if named is not None:
             session = self._derived(owner, named, key)
-            if handle is not None and handle != session.cart_id:
+            if handle is not None and not _is_handle_of(session, handle):
                 raise OtherCart
             return session
         if handle is not None:
@@ -128,11 +128,12 @@ class Resolver:
             weak = self._weak(owner, evidence, key)
         except BadConversationId:
             weak = None
-        if weak is not None and weak.cart_id == handle:
+        if weak is not None and _is_handle_of(weak, handle):
             return weak
         if evidence.ticket is not None and self._is_ticket(evidence.ticket, owner, handle):
             return Session(owner, handle, Recognition.TICKET, "argument ticket", None, key)
-        return Session(owner, handle, Recognition.HANDLE, "argument cart_id", None, key)
+        before = None if owner == ANONYMOUS else cart_key(ANONYMOUS, handle)
+        return Session(owner, handle, Recognition.HANDLE, "argument cart_id", None, key, before)
 
     def _weak(self, owner: str, evidence: Evidence, key: str | None) -> Session | None:
         """What a caller has that names neither its conversation nor its cart."""
@@ -152,7 +153,12 @@ class Resolver:
         recognition: Recognition = Recognition.CONVERSATION,
     ) -> Session:
         cart_id = derived_cart_id(self._secret, owner, claim.kind, claim.value)
-        return Session(owner, cart_id, recognition, claim.source, claim.value, key)
+        before = None
+        # What all callers shared before is nobody's to take.
+        if owner != ANONYMOUS and recognition is not Recognition.SHARED:
+            anonymous = derived_cart_id(self._secret, ANONYMOUS, claim.kind, claim.value)
+            before = cart_key(ANONYMOUS, anonymous)
+        return Session(owner, cart_id, recognition, claim.source, claim.value, key, before)
 
     def _conversation(self, evidence: Evidence) -> _Claim | None:
         claim = next(self._meta_claims(evidence.meta, ""), None) or next(
@@ -216,6 +222,13 @@ class Resolver:
             )
         assert isinstance(value, str)  # noqa: S101 - _wrong_with has seen to it
         return value
+
+
+def _is_handle_of(session: Session, handle: CartId) -> bool:
+    """Whether `handle` is the cart's, or was when its caller hadn't signed in yet."""
+    return handle == session.cart_id or (
+        session.before is not None and session.before == cart_key(ANONYMOUS, handle)
+    )
 
 
 def _wrong_with(value: object, source: str, min_length: int) -> Message | None:

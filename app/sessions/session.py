@@ -32,8 +32,10 @@ class Session:
 
     `owner` is the wall: a digest of the verified principal, or `anonymous`. `cart_id` is None only for
     `Recognition.NOTHING`. `source` says in words where the id was found. `conversation` is the id as the
-    client sent it; it is for its own caller's eyes, never kept and never logged. `locale` is the one that the
-    caller asks its answers in; None: as the store's are.
+    client sent it; it is for its own caller's eyes, never kept and never logged. `before` is where the cart
+    of the same conversation lay before its caller signed in; None for whoever didn't. `caller` is who is held
+    to limits; None where there are none. `locale` is the one that the caller asks its answers in; None: as
+    the store's are.
     """
 
     owner: str
@@ -42,6 +44,8 @@ class Session:
     source: str
     conversation: str | None = None
     idempotency_key: str | None = None
+    before: CartKey | None = None
+    caller: str | None = None
     locale: str | None = None
 
     def key(self, cart_id: CartId) -> CartKey:

@@ -18,12 +18,24 @@ _ACTIONS: Final = {
     "clear_cart": Message("cart emptied"),
     "undo_last_change": Message("undone"),
     "restore_cart": Message("cart restored"),
+    "sign_in": Message("came along when you signed in"),
 }
 """What a tool did, in the shopper's words."""
 
 
 def cart_text(view: CartView, recognition: Recognition, locale: str) -> str:
     """The cart line by line, its totals, its handle and how much depends on it."""
+    if view.came_along:
+        came = say(
+            locale,
+            (
+                "Signed in: one piece that was picked in this conversation before came along.",
+                "Signed in: {count} pieces that were picked in this conversation before came along.",
+            ),
+            count=view.came_along,
+        )
+        view = view.model_copy(update={"came_along": 0})
+        return "\n".join([came, cart_text(view, recognition, locale)])
     if not view.lines:
         empty = "The cart is empty." if view.version else "There is no cart yet in this conversation."
         return "\n".join([say(locale, empty), *_handle(view, recognition, locale)])

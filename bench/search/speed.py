@@ -147,7 +147,7 @@ def run(sizes: list[int], folder: Path) -> dict[int, dict[str, dict[str, float]]
 
 
 def _child(*arguments: str) -> dict[str, float]:
-    done = subprocess.run(  # noqa: S603  (this interpreter, this module)
+    done = subprocess.run(
         [sys.executable, "-m", "bench.search.speed", *arguments], check=True, stdout=subprocess.PIPE
     )
     answer: dict[str, float] = json.loads(done.stdout)

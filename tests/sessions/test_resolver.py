@@ -303,3 +303,37 @@ def test_there_are_tickets_only_for_carts_that_are_sure_to_be_found_again() -> N
     assert resolver.ticket(resolve(cart_id=random_cart_id())) is None
     assert resolver.ticket(resolve()) is None
     assert resolver.ticket(resolve(fallback="shared")) is not None
+
+
+def test_who_signed_in_has_a_cart_of_the_same_conversation_from_before() -> None:
+    anonymous = resolve({"openai/session": "conv-1"})
+    dana = resolve({"openai/session": "conv-1"}, principal="dana")
+    assert anonymous.cart_id is not None
+    assert dana.before == anonymous.key(anonymous.cart_id)
+    assert dana.cart_id != anonymous.cart_id
+    assert anonymous.before is None
+
+
+def test_the_handle_from_before_signing_in_is_this_conversations() -> None:
+    anonymous = resolve({"openai/session": "conv-1"})
+    dana = resolve({"openai/session": "conv-1"}, principal="dana", cart_id=anonymous.cart_id)
+    assert dana.cart_id == resolve({"openai/session": "conv-1"}, principal="dana").cart_id
+    with pytest.raises(OtherCart):
+        resolve({"openai/session": "conv-2"}, principal="dana", cart_id=anonymous.cart_id)
+
+
+def test_a_session_header_s_handle_from_before_signing_in_leads_to_the_same_cart() -> None:
+    header = {"Mcp-Session-Id": "transport-1"}
+    anonymous = resolve(headers=header)
+    dana = resolve(headers=header, principal="dana", cart_id=anonymous.cart_id)
+    assert dana == resolve(headers=header, principal="dana")
+
+
+def test_a_handle_alone_names_the_anonymous_cart_of_that_handle() -> None:
+    handle = random_cart_id()
+    dana = resolve(principal="dana", cart_id=handle)
+    assert dana.before == Session(ANONYMOUS, handle, Recognition.HANDLE, "").key(handle)
+
+
+def test_a_cart_that_all_callers_shared_is_nobodys_from_before() -> None:
+    assert resolve(principal="dana", fallback="shared").before is None
