@@ -150,8 +150,11 @@ def test_a_bug_leaves_its_type_and_place_but_not_what_it_says() -> None:
     assert WORDS not in json.dumps(entry, ensure_ascii=False)
 
 
-def test_a_library_s_line_is_shown_as_its_source_has_it() -> None:
+def test_a_library_s_line_is_shown_as_its_source_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     library = logging.getLogger("uvicorn.error")
+    # Whoever sets logging up in this process decides on both.
+    monkeypatch.setattr(library, "disabled", False)
+    monkeypatch.setattr(library, "level", logging.WARNING)
     shown: list[str] = []
 
     class Keep(logging.Handler):
