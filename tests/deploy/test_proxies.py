@@ -70,12 +70,12 @@ def test_every_step_of_the_isolation_check_holds_over_tls_and_both_replicas(
     front: Front, tmp_path: Path
 ) -> None:
     for url in front.urls():
-        before = [replica.log.count("tool=") for replica in front.replicas]
+        before = [replica.log.count('"tool": ') for replica in front.replicas]
         checked = check(url, tmp_path, "--conversations", "20", SSL_CERT_FILE=str(front.signed.ca))
         assert checked.returncode == 0, checked.stdout + checked.stderr
         assert "18 of 18 steps held" in checked.stdout
         calls = [
-            replica.log.count("tool=") - earlier
+            replica.log.count('"tool": ') - earlier
             for replica, earlier in zip(front.replicas, before, strict=True)
         ]
         assert min(calls) > max(calls) / 2, f"not in turn: {calls}"

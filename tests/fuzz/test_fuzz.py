@@ -284,7 +284,7 @@ def test_on_a_socket(folder: Path) -> None:
 
         holds()
         assert "Traceback" not in server.log
-        assert " outcome=failed" not in server.log
+        assert '"outcome": "failed"' not in server.log
         assert cart(call(server.url, "view_cart", meta={"openai/session": _CANARY})) == {_PRODUCT: _QUANTITY}
         checks(server)
 
