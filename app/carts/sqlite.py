@@ -11,11 +11,11 @@ import fcntl
 import logging
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
 
@@ -28,19 +28,31 @@ from app.errors import CartDamaged, InvalidSetting, StoreUnavailable
 log = logging.getLogger("agala.carts")
 
 _BATCH: Final = 512
-# The three indexes of a million carts, and what changed last, stay in memory; fewer carts need less.
-_WRITER_CACHE_KIB: Final = 256 * 1024
+T = TypeVar("T")
+
+_GET: Final = "SELECT key, body FROM carts WHERE key = ?"
+_PUT: Final = (
+    "INSERT INTO carts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET version = excluded.version,"
+    " quantity = excluded.quantity, updated_at = excluded.updated_at, expires_at = excluded.expires_at,"
+    " body = excluded.body"
+)
 
 
 @dataclass(slots=True)
-class _Work:
-    """Something for the writer: a change of a cart, or a statement of the keeper's own."""
+class _Change:
+    """A cart that shall be changed."""
 
     answer: asyncio.Future[Any]
-    key: CartKey | None = None
-    rule: Rule | None = None
-    sql: str = ""
-    bindings: tuple[Any, ...] = ()
+    key: CartKey
+    rule: Rule
+
+
+@dataclass(slots=True)
+class _Task:
+    """Something else to do in a transaction."""
+
+    answer: asyncio.Future[Any]
+    run: Callable[[apsw.Connection], object]
 
 
 class SqliteCarts:
@@ -62,7 +74,6 @@ class SqliteCarts:
                 with turn(self._turns):
                     self._writer = opened.enter_context(contextlib.closing(connect(path)))
                     self._reader = opened.enter_context(contextlib.closing(connect(path)))
-                self._writer.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
                 self._reader.execute("PRAGMA query_only = 1")
             except (apsw.NotADBError, apsw.CorruptError) as error:
                 raise InvalidSetting(
@@ -75,7 +86,7 @@ class SqliteCarts:
                     "write and that holds nothing else."
                 ) from error
             self._opened = opened.pop_all()
-        self._work: SimpleQueue[_Work | None] = SimpleQueue()
+        self._work: SimpleQueue[_Change | _Task | None] = SimpleQueue()
         self._closed = False
         self._on_batch = on_batch
         self._thread = threading.Thread(target=self._write_all, name="carts-writer", daemon=True)
@@ -83,62 +94,54 @@ class SqliteCarts:
 
     async def load(self, key: CartKey) -> Cart | None:
         try:
-            return _current(self._reader, key)
+            body = next(self._reader.execute("SELECT body FROM carts WHERE key = ?", (key,)), None)
+            return _read(key, body[0]) if body else None
         except apsw.CorruptError as error:
             raise _damaged(key, error) from error
         except apsw.Error as error:
             raise StoreUnavailable(str(error)) from error
 
     async def change(self, key: CartKey, rule: Rule) -> Cart:
-        cart: Cart = await self._submit(_Work(self._future(), key=key, rule=rule))
+        cart: Cart = await self._submit(_Change(self._future(), key, rule))
         return cart
 
     async def count(self, now: int) -> int:
-        hour = now // 3600
-        rows = self._read(
-            "SELECT (SELECT coalesce(sum(carts), 0) FROM expiring WHERE hour > ?)"
-            " + (SELECT count(*) FROM carts WHERE expires_at > ? AND expires_at < ?)",
-            (hour, now, (hour + 1) * 3600),
-        )
-        return int(rows[0][0])
+        return int(self._read("SELECT coalesce(sum(carts), 0) FROM expiring WHERE until > ?", (now,))[0][0])
 
     async def latest(self, limit: int, now: int) -> list[CartSummary]:
         # A cart expires a fixed time after its last change, so that the last to expire changed last.
         rows = self._read(
-            "SELECT key, quantity FROM carts WHERE expires_at > ? ORDER BY expires_at DESC LIMIT ?",
+            "SELECT carts.key, carts.quantity FROM expiry CROSS JOIN carts"
+            " ON carts.key = expiry.key AND carts.expires_at = expiry.expires_at"
+            " WHERE expiry.expires_at > ? ORDER BY expiry.expires_at DESC LIMIT ?",
             (now, limit),
         )
         return [CartSummary(CartKey(key), quantity) for key, quantity in rows]
 
     async def sweep(self, before: int, limit: int) -> int:
-        gone: Sequence[Any] = await self._submit(
-            _Work(
-                self._future(),
-                sql="DELETE FROM carts WHERE key IN"
-                " (SELECT key FROM carts WHERE expires_at < ? ORDER BY expires_at LIMIT ?) RETURNING 1",
-                bindings=(before, limit),
-            )
-        )
-        return len(gone)
+        gone = 0
+        while gone < limit:
+            wanted = limit - gone
+            removed, seen = await self._in_turn(_sweeping(before, wanted))
+            gone += removed
+            if seen < wanted:
+                break
+        return gone
 
     async def claim(self, name: str, now: int, seconds: int) -> bool:
-        mine: Sequence[Any] = await self._submit(
-            _Work(
-                self._future(),
-                sql="INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        mine = await self._in_turn(
+            _running(
+                "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
                 " WHERE value <= ? RETURNING 1",
-                bindings=(f"claim:{name}", now + seconds, now),
+                (f"claim:{name}", now + seconds, now),
             )
         )
         return bool(mine)
 
     async def secret(self) -> bytes:
-        await self._submit(
-            _Work(
-                self._future(),
-                sql="INSERT INTO facts VALUES ('secret', ?) ON CONFLICT DO NOTHING",
-                bindings=(secrets.token_bytes(32),),
-            )
+        fresh = secrets.token_bytes(32)
+        await self._in_turn(
+            _running("INSERT INTO facts VALUES ('secret', ?) ON CONFLICT DO NOTHING", (fresh,))
         )
         return bytes(self._read("SELECT value FROM facts WHERE name = 'secret'")[0][0])
 
@@ -164,7 +167,12 @@ class SqliteCarts:
     def _future(self) -> asyncio.Future[Any]:
         return asyncio.get_running_loop().create_future()
 
-    async def _submit(self, work: _Work) -> Any:
+    async def _in_turn(self, run: Callable[[apsw.Connection], T]) -> T:
+        """What `run` returns, run by the writer in a transaction."""
+        result: T = await self._submit(_Task(self._future(), run))
+        return result
+
+    async def _submit(self, work: _Change | _Task) -> Any:
         if self._closed:
             raise StoreUnavailable("closed")
         self._work.put(work)
@@ -184,7 +192,7 @@ class SqliteCarts:
             if last:
                 return
 
-    def _batch(self, first: _Work) -> tuple[list[_Work], bool]:
+    def _batch(self, first: _Change | _Task) -> tuple[list[_Change | _Task], bool]:
         """All that waits, up to a bound; and whether the end was among it."""
         batch = [first]
         while len(batch) < _BATCH and not self._work.empty():
@@ -194,21 +202,22 @@ class SqliteCarts:
             batch.append(work)
         return batch, False
 
-    def _commit(self, batch: Sequence[_Work]) -> None:
+    def _commit(self, batch: Sequence[_Change | _Task]) -> None:
         """One transaction for the batch. Nobody is answered before it is on the disk."""
         results: list[object] = []
         try:
             with turn(self._turns), transaction(self._writer):
-                changed: dict[CartKey, Cart | None] = {}
-                results = [self._do(work, changed) for work in batch]
+                results = self._do(batch)
         except apsw.CorruptError as error:
             if len(batch) > 1:
                 # Only some of them meet the damage: one by one, the others still get through.
                 for work in batch:
                     self._commit([work])
                 return
-            key = batch[0].key
-            results = [_damaged(key, error) if key else StoreUnavailable(str(error))]
+            (work,) = batch
+            results = [
+                _damaged(work.key, error) if isinstance(work, _Change) else StoreUnavailable(str(error))
+            ]
         except (apsw.Error, OSError) as error:
             log.error("carts were not written: %s", error)
             results = [StoreUnavailable(str(error)) for _ in batch]
@@ -217,38 +226,70 @@ class SqliteCarts:
             results = [StoreUnavailable(type(error).__name__) for _ in batch]
         _answer(batch, results)
 
-    def _do(self, work: _Work, changed: dict[CartKey, Cart | None]) -> object:
-        if work.key is None or work.rule is None:
-            return list(self._writer.execute(work.sql, work.bindings))
-        try:
-            if work.key not in changed:
-                changed[work.key] = _current(self._writer, work.key)
-            cart = changed[work.key]
-            after = work.rule(cart)
-        except Exception as error:  # whatever a rule raises is for its caller
-            return error
-        if after is not cart:
-            self._put(work.key, after)
-            changed[work.key] = after
-        return after
+    def _do(self, batch: Sequence[_Change | _Task]) -> list[object]:
+        """Read all carts of a batch, run the rules one after the other, write what came of it."""
+        keys = {work.key for work in batch if isinstance(work, _Change)}
+        bodies: dict[CartKey, bytes] = dict(self._writer.executemany(_GET, ((key,) for key in keys)))
+        carts: dict[CartKey, Cart | None] = {}
+        changed: dict[CartKey, Cart] = {}
+        results: list[object] = []
+        for work in batch:
+            if isinstance(work, _Task):
+                results.append(work)
+                continue
+            key = work.key
+            try:
+                if key not in carts:
+                    carts[key] = _read(key, bodies[key]) if key in bodies else None
+                cart = carts[key]
+                after = work.rule(cart)
+            except Exception as error:  # whatever a rule raises is for its caller
+                results.append(error)
+                continue
+            if after is not cart:
+                carts[key] = changed[key] = after
+            results.append(after)
+        self._writer.executemany(_PUT, map(_row, changed.items()))
+        return [work.run(self._writer) if isinstance(work, _Task) else work for work in results]
 
-    def _put(self, key: CartKey, cart: Cart) -> None:
-        self._writer.execute(
-            "INSERT INTO carts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
-            " version = excluded.version, quantity = excluded.quantity, updated_at = excluded.updated_at,"
-            " expires_at = excluded.expires_at, body = excluded.body",
-            (key, cart.version, cart.total_quantity, cart.updated_at, cart.expires_at, encode(cart)),
+
+def _row(changed: tuple[CartKey, Cart]) -> tuple[CartKey, int, int, int, int, bytes]:
+    key, cart = changed
+    return key, cart.version, cart.total_quantity, cart.updated_at, cart.expires_at, encode(cart)
+
+
+def _running(sql: str, bindings: tuple[Any, ...]) -> Callable[[apsw.Connection], list[Any]]:
+    return lambda db: list(db.execute(sql, bindings))
+
+
+def _sweeping(before: int, limit: int) -> Callable[[apsw.Connection], tuple[int, int]]:
+    """Look at the `limit` entries that are first to expire: how many carts were removed, and how many entries
+    there were."""
+
+    def sweep(db: apsw.Connection) -> tuple[int, int]:
+        entries = list(
+            db.execute(
+                "SELECT expires_at, key FROM expiry WHERE expires_at < ? ORDER BY expires_at LIMIT ?",
+                (before, limit),
+            )
         )
+        gone = db.executemany(
+            "DELETE FROM carts WHERE key = ? AND expires_at < ? RETURNING 1",
+            ((key, before) for _, key in entries),
+        )
+        removed = sum(1 for _ in gone)
+        db.executemany("DELETE FROM expiry WHERE expires_at = ? AND key = ?", entries)
+        return removed, len(entries)
+
+    return sweep
 
 
-def _current(db: apsw.Connection, key: CartKey) -> Cart | None:
+def _read(key: CartKey, body: bytes) -> Cart:
     """Raises `CartDamaged` if what is kept there is no cart."""
-    for row in db.execute("SELECT body FROM carts WHERE key = ?", (key,)):
-        try:
-            return decode(row[0])
-        except ValueError as error:
-            raise _damaged(key, error) from error
-    return None
+    try:
+        return decode(body)
+    except ValueError as error:
+        raise _damaged(key, error) from error
 
 
 def _damaged(key: CartKey, error: Exception) -> CartDamaged:
@@ -256,7 +297,7 @@ def _damaged(key: CartKey, error: Exception) -> CartDamaged:
     return CartDamaged(fingerprint(key))
 
 
-def _answer(batch: Sequence[_Work], results: Sequence[object]) -> None:
+def _answer(batch: Sequence[_Change | _Task], results: Sequence[object]) -> None:
     """Answer everybody of a batch, waking each event loop once."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], object]]] = {}
     for work, result in zip(batch, results, strict=True):
