@@ -1,9 +1,9 @@
 """Money: an integer number of minor units and a currency, with the text that people read."""
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
+import msgspec
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision, is_currency
 
@@ -12,8 +12,7 @@ from babel.numbers import format_currency, get_currency_precision, is_currency
 _PLAIN = str.maketrans({"\u200e": None, "\u200f": None, "\u00a0": " ", "\u202f": " "})
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`amount` in minor units (agorot, cents) of an ISO 4217 `currency`."""
 
     amount: int

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import redis
+from msgspec.structs import replace
 
-from app.carts.backend import Rule, encode
+from app.carts.backend import Rule
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart, CartLine, Edit, Limits
+from app.carts.encoding import encode
 from app.carts.handle import CartKey
 from app.carts.redis_layout import PREFIX, bucket_of
 from app.carts.sqlite_file import connect
@@ -29,18 +31,14 @@ _NAMES: Final = (
 )
 _AT_ONCE: Final = 2000
 _NO_LIMITS: Final = Limits(quantity=10**9, lines=10**6)
-_UPDATED: Final = 1_111_111_111
-_EXPIRES: Final = 1_222_222_222
 
 # As the server's own script would leave them. A server alone lets a script name keys as it goes.
 _FILL: Final = """
-for i = 4, #ARGV, 3 do
-  local bucket, member = ARGV[1] .. ':{' .. ARGV[i] .. '}:', ARGV[i + 1]
-  local updated = tonumber(ARGV[i + 2])
-  local body = string.gsub(string.gsub(ARGV[2], '1111111111', updated), '1222222222', updated + ARGV[3])
-  redis.call('HSET', bucket .. 'cart:' .. member, 'v', 1, 'b', body, 'q', 4, 'm', '')
-  redis.call('EXPIREAT', bucket .. 'cart:' .. member, updated + ARGV[3] + 604800)
-  redis.call('ZADD', bucket .. 'expiry', updated + ARGV[3], member)
+for i = 2, #ARGV, 4 do
+  local bucket, member, expires = ARGV[1] .. ':{' .. ARGV[i] .. '}:', ARGV[i + 1], ARGV[i + 2]
+  redis.call('HSET', bucket .. 'cart:' .. member, 'v', 1, 'b', ARGV[i + 3], 'q', 4, 'm', '')
+  redis.call('EXPIREAT', bucket .. 'cart:' .. member, expires + 604800)
+  redis.call('ZADD', bucket .. 'expiry', expires, member)
 end
 """
 
@@ -98,14 +96,14 @@ def typical() -> Cart:
 
 
 def fill_sqlite(path: Path, filling: Filling) -> None:
-    body = _template()
+    cart = typical()
     db = connect(path)
     db.execute("PRAGMA synchronous = OFF")
     db.execute("BEGIN")
     for batch in filling.batches():
         db.executemany(
             "INSERT INTO carts VALUES (?, 1, 6, ?, ?, ?)",
-            ((key, updated, updated + TTL, _dated(body, updated)) for key, updated in batch),
+            ((key, updated, updated + TTL, _dated(cart, updated)) for key, updated in batch),
         )
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -113,22 +111,19 @@ def fill_sqlite(path: Path, filling: Filling) -> None:
 
 
 def fill_redis(port: int, filling: Filling) -> None:
-    body = _template()
+    cart = typical()
     with redis.Redis(port=port, protocol=2) as server:
         for batch in filling.batches():
-            given = [part for key, updated in batch for part in (bucket_of(key), key.hex(), updated)]
-            server.eval(_FILL, 0, PREFIX, body, TTL, *given)
+            given = [
+                part
+                for key, updated in batch
+                for part in (bucket_of(key), key.hex(), updated + TTL, _dated(cart, updated))
+            ]
+            server.eval(_FILL, 0, PREFIX, *given)
 
 
-def _template() -> bytes:
-    cart = typical()
-    return encode(Cart(1, cart.created_at, _UPDATED, _EXPIRES, cart.lines, (), cart.history))
-
-
-def _dated(body: bytes, updated: int) -> bytes:
-    return body.replace(b"1111111111", str(updated).encode()).replace(
-        b"1222222222", str(updated + TTL).encode()
-    )
+def _dated(cart: Cart, updated: int) -> bytes:
+    return encode(replace(cart, version=1, updated_at=updated, expires_at=updated + TTL))
 
 
 assert KEEP_EXPIRED_SECONDS == 604800  # noqa: S101 - the script above says it too

@@ -45,7 +45,7 @@ def section(
         "all on one machine, over loopback.",
         f"Medians of {rounds} interleaved rounds of {seconds:g} s for every way, size, number of clients and "
         "kind of call; ratios are medians of the rounds' ratios. Trust the ratios. An add is a rule run on "
-        "one cart of many, picked at random: a cart has 4 lines and 6 changes (1.3 kB as JSON). A call's "
+        "one cart of many, picked at random: a cart has 4 lines and 6 changes (0.4 kB). A call's "
         "time begins when it is asked for and includes its turn in the event loop. SQLite: WAL, "
         "synchronous=FULL. Redis: AOF everysec.",
         "### Must reach",

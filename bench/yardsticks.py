@@ -10,8 +10,9 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from app.carts.backend import Rule, decode, encode
+from app.carts.backend import Rule
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart
+from app.carts.encoding import decode, encode
 from app.carts.handle import CartKey
 from app.carts.redis_layout import (
     MARK_BYTES,

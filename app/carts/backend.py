@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import msgspec
-
 from app.carts.cart import Cart
 from app.carts.handle import CartKey
 
@@ -72,20 +70,3 @@ class CartBackend(Protocol):
     async def close(self) -> None:
         """Finish what was accepted, then let go."""
         ...
-
-
-_ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Cart)
-
-
-def encode(cart: Cart) -> bytes:
-    """A cart as JSON, for a backend to keep."""
-    return _ENCODER.encode(cart)
-
-
-def decode(body: bytes | str) -> Cart:
-    """The cart that `encode` wrote. Raises `ValueError` for anything else."""
-    try:
-        return _DECODER.decode(body)
-    except msgspec.DecodeError as error:
-        raise ValueError(str(error)) from error

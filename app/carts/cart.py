@@ -31,7 +31,7 @@ MAX_HISTORY: Final = 50
 _MAX_HISTORY_LINES: Final = 500
 
 
-class CartLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class CartLine(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One product in a cart, with what was known when it was added (epoch seconds, one unit's price)."""
 
     product_id: str
@@ -41,7 +41,7 @@ class CartLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     added_at: int
 
 
-class LineChange(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class LineChange(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One line's quantity before and after; 0 is no line. `line` is the line that was taken away."""
 
     product_id: str
@@ -50,7 +50,7 @@ class LineChange(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     line: CartLine | None = None
 
 
-class Change(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Change(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One save of a cart: which version it made, when (epoch seconds), by which tool, which lines."""
 
     version: int
@@ -59,7 +59,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     lines: tuple[LineChange, ...]
 
 
-class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Receipt(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """A keyed change that was made. `key` and `call` are digests of the key and of what it asked for."""
 
     key: str
@@ -68,7 +68,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     lines: tuple[LineChange, ...]
 
 
-class Handover(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Handover(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """Lines on their way from the cart of an anonymous caller to the cart of who it turned out to be.
 
     `to` is that cart's key in hexadecimal: no other cart ever gets anything of this one. `done`: the lines
@@ -99,7 +99,7 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     lines: int = 100
 
 
-class Cart(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Cart(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One conversation's cart. Times are epoch seconds; `version` counts the saves.
 
     `handover` is what became of its lines when its shopper signed in, `taken_over` are the last handovers

@@ -19,8 +19,9 @@ from typing import Final
 
 from redis.exceptions import RedisError, ResponseError
 
-from app.carts.backend import CartSummary, Rule, encode
+from app.carts.backend import CartSummary, Rule
 from app.carts.cart import KEEP_EXPIRED_SECONDS, Cart
+from app.carts.encoding import encode
 from app.carts.handle import CartKey
 from app.carts.redis_layout import (
     BUCKETS,

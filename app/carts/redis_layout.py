@@ -9,8 +9,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
-from app.carts.backend import decode
 from app.carts.cart import Cart
+from app.carts.encoding import decode
 from app.carts.handle import CartKey, fingerprint
 from app.errors import CartDamaged
 

@@ -19,8 +19,9 @@ from typing import Any, Final, TypeVar
 
 import apsw
 
-from app.carts.backend import BatchObserver, CartSummary, Rule, decode, encode
+from app.carts.backend import BatchObserver, CartSummary, Rule
 from app.carts.cart import Cart
+from app.carts.encoding import decode, encode
 from app.carts.handle import CartKey, fingerprint
 from app.carts.sqlite_file import connect, hold, transaction, turn
 from app.errors import CartDamaged, InvalidSetting, StoreUnavailable

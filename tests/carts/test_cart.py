@@ -1,6 +1,5 @@
 import pytest
 
-from app.carts.backend import decode, encode
 from app.carts.cart import MAX_RECEIPTS, RECEIPT_SECONDS, Cart, CartLine, Edit, Limits, LineChange
 from app.carts.errors import (
     CartFull,
@@ -100,8 +99,3 @@ def test_history_is_bounded() -> None:
     for number in range(120):
         cart = saved(cart, {"a": number % 9 + 1})
     assert [change.version for change in cart.history] == list(range(71, 121))
-
-
-def test_a_cart_is_read_back_as_it_was_written() -> None:
-    cart = saved(saved(EMPTY, {"א:1": 1, "b": 2}), {"b": 0}).with_receipt("k", "c", 9)
-    assert decode(encode(cart)) == cart

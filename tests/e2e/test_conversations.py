@@ -1,7 +1,6 @@
 """Whose cart it is, over real HTTP, as ChatGPT and other hosts really call."""
 
 import asyncio
-import json
 import sqlite3
 import time
 from pathlib import Path
@@ -9,7 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
+from app.carts.encoding import decode, encode
 from app.carts.handle import PREFIX, random_cart_id
 from tests.e2e.server import (
     ERAS,
@@ -311,10 +312,8 @@ def test_an_expired_cart_says_so_and_comes_back(own: Path, conversation: str, er
         call(server.url, "add_to_cart", {"product_id": A}, **who)
     with sqlite3.connect(own / "data" / "carts.db") as file:
         ((body,),) = file.execute("SELECT body FROM carts").fetchall()
-        expired = json.loads(body) | {"expires_at": int(time.time()) - 60}
-        file.execute(
-            "UPDATE carts SET expires_at = ?, body = ?", (expired["expires_at"], json.dumps(expired))
-        )
+        expired = replace(decode(body), expires_at=int(time.time()) - 60)
+        file.execute("UPDATE carts SET expires_at = ?, body = ?", (expired.expires_at, encode(expired)))
     file.close()
     with serving(own) as server:
         refused = call(server.url, "view_cart", **who)
