@@ -102,7 +102,7 @@ def fill_sqlite(path: Path, filling: Filling) -> None:
     db.execute("BEGIN")
     for batch in filling.batches():
         db.executemany(
-            "INSERT INTO carts VALUES (?, 1, 6, ?, ?, ?)",
+            "INSERT INTO carts VALUES (?, 1, 6, ?, ?, ?, 0)",
             ((key, updated, updated + TTL, _dated(cart, updated)) for key, updated in batch),
         )
     db.execute("COMMIT")

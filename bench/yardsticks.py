@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import secrets
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,14 +25,10 @@ from app.carts.redis_layout import (
     index_name,
     read_stored,
 )
+from app.carts.sqlite import PUT, row
 from app.carts.sqlite_file import connect
 
 _CONNECTIONS: Final = 64
-_PUT: Final = (
-    "INSERT INTO carts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET version = excluded.version,"
-    " quantity = excluded.quantity, updated_at = excluded.updated_at, expires_at = excluded.expires_at,"
-    " body = excluded.body"
-)
 
 
 class DictCarts:
@@ -65,10 +62,7 @@ class OneCommitEach:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             cart = rule(await self.load(key))
-            self._db.execute(
-                _PUT,
-                (key, cart.version, cart.total_quantity, cart.updated_at, cart.expires_at, encode(cart)),
-            )
+            self._db.execute(PUT, row(key, cart, time.time_ns() // 1000))
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")

@@ -11,6 +11,7 @@ import fcntl
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +33,10 @@ _BATCH: Final = 512
 T = TypeVar("T")
 
 _GET: Final = "SELECT key, body FROM carts WHERE key = ?"
-_PUT: Final = (
-    "INSERT INTO carts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET version = excluded.version,"
-    " quantity = excluded.quantity, updated_at = excluded.updated_at, expires_at = excluded.expires_at,"
-    " body = excluded.body"
+PUT: Final = (
+    "INSERT INTO carts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+    " version = excluded.version, quantity = excluded.quantity, updated_at = excluded.updated_at,"
+    " expires_at = excluded.expires_at, body = excluded.body, saved_at = excluded.saved_at"
 )
 
 
@@ -114,7 +115,8 @@ class SqliteCarts:
         rows = self._read(
             "SELECT carts.key, carts.quantity FROM expiry CROSS JOIN carts"
             " ON carts.key = expiry.key AND carts.expires_at = expiry.expires_at"
-            " WHERE expiry.expires_at > ? ORDER BY expiry.expires_at DESC LIMIT ?",
+            " AND carts.saved_at = expiry.saved_at"
+            " WHERE expiry.expires_at > ? ORDER BY expiry.expires_at DESC, expiry.saved_at DESC LIMIT ?",
             (now, limit),
         )
         return [CartSummary(CartKey(key), quantity) for key, quantity in rows]
@@ -250,13 +252,14 @@ class SqliteCarts:
             if after is not cart:
                 carts[key] = changed[key] = after
             results.append(after)
-        self._writer.executemany(_PUT, map(_row, changed.items()))
+        now = time.time_ns() // 1000
+        self._writer.executemany(PUT, (row(key, cart, now) for key, cart in changed.items()))
         return [work.run(self._writer) if isinstance(work, _Task) else work for work in results]
 
 
-def _row(changed: tuple[CartKey, Cart]) -> tuple[CartKey, int, int, int, int, bytes]:
-    key, cart = changed
-    return key, cart.version, cart.total_quantity, cart.updated_at, cart.expires_at, encode(cart)
+def row(key: CartKey, cart: Cart, saved_at: int) -> tuple[CartKey, int, int, int, int, bytes, int]:
+    quantity = cart.total_quantity
+    return key, cart.version, quantity, cart.updated_at, cart.expires_at, encode(cart), saved_at
 
 
 def _running(sql: str, bindings: tuple[Any, ...]) -> Callable[[apsw.Connection], list[Any]]:
@@ -270,16 +273,16 @@ def _sweeping(before: int, limit: int) -> Callable[[apsw.Connection], tuple[int,
     def sweep(db: apsw.Connection) -> tuple[int, int]:
         entries = list(
             db.execute(
-                "SELECT expires_at, key FROM expiry WHERE expires_at < ? ORDER BY expires_at LIMIT ?",
+                "SELECT expires_at, saved_at, key FROM expiry WHERE expires_at < ? ORDER BY 1, 2 LIMIT ?",
                 (before, limit),
             )
         )
         gone = db.executemany(
             "DELETE FROM carts WHERE key = ? AND expires_at < ? RETURNING 1",
-            ((key, before) for _, key in entries),
+            ((key, before) for _, _, key in entries),
         )
         removed = sum(1 for _ in gone)
-        db.executemany("DELETE FROM expiry WHERE expires_at = ? AND key = ?", entries)
+        db.executemany("DELETE FROM expiry WHERE expires_at = ? AND saved_at = ? AND key = ?", entries)
         return removed, len(entries)
 
     return sweep

@@ -68,7 +68,8 @@ MIGRATIONS: Final = (
     # An index on a time that every change moves costs each change of one cart of many a page of its own, only
     # to take the old entry out. So `expiry` is an index that leaves old entries lie: an entry counts if its
     # cart still has that time, the sweep takes the others out as it comes past, and only a cart's entry of
-    # the same `until` is taken out at once, lest a busy cart have one a change.
+    # the same `until` is taken out at once, lest a busy cart have one a change. `saved_at`, in microseconds,
+    # keeps what is written together in one page, and tells what came later in a second.
     # Carts are counted by `until`: the end of the 512th of their lifetime in which they expire. So many
     # counters fit in a page or two.
     """
@@ -77,33 +78,35 @@ MIGRATIONS: Final = (
     DROP TRIGGER cart_kept;
     DROP INDEX carts_by_expiry;
     DROP TABLE expiring;
+    ALTER TABLE carts ADD COLUMN saved_at INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE carts ADD COLUMN step INTEGER AS (max(1, (expires_at - updated_at) / 512)) VIRTUAL;
     ALTER TABLE carts ADD COLUMN until INTEGER AS ((expires_at + step - 1) / step * step) VIRTUAL;
     CREATE TABLE expiring (until INTEGER NOT NULL PRIMARY KEY, carts INTEGER NOT NULL);
     INSERT INTO expiring SELECT until, count(*) FROM carts GROUP BY 1;
     CREATE TABLE expiry (
         expires_at INTEGER NOT NULL,
+        saved_at INTEGER NOT NULL,
         key BLOB NOT NULL,
-        PRIMARY KEY (expires_at, key)
+        PRIMARY KEY (expires_at, saved_at, key)
     ) WITHOUT ROWID;
-    INSERT INTO expiry SELECT expires_at, key FROM carts ORDER BY 1, 2;
+    INSERT INTO expiry SELECT expires_at, saved_at, key FROM carts ORDER BY 1, 2, 3;
     CREATE TRIGGER cart_made AFTER INSERT ON carts BEGIN
-        INSERT OR IGNORE INTO expiry VALUES (new.expires_at, new.key);
+        INSERT OR IGNORE INTO expiry VALUES (new.expires_at, new.saved_at, new.key);
         INSERT INTO expiring VALUES (new.until, 1) ON CONFLICT (until) DO UPDATE SET carts = carts + 1;
     END;
     CREATE TRIGGER cart_gone AFTER DELETE ON carts BEGIN
-        DELETE FROM expiry WHERE expires_at = old.expires_at AND key = old.key;
+        DELETE FROM expiry
+            WHERE expires_at = old.expires_at AND saved_at = old.saved_at AND key = old.key;
         UPDATE expiring SET carts = carts - 1 WHERE until = old.until;
         DELETE FROM expiring WHERE until = old.until AND carts = 0;
     END;
-    CREATE TRIGGER cart_kept AFTER UPDATE OF expires_at, updated_at ON carts
-        WHEN old.until = new.until AND old.expires_at <> new.expires_at BEGIN
-        DELETE FROM expiry WHERE expires_at = old.expires_at AND key = old.key;
-        INSERT OR IGNORE INTO expiry VALUES (new.expires_at, new.key);
+    CREATE TRIGGER cart_kept AFTER UPDATE OF expires_at, saved_at ON carts WHEN old.until = new.until BEGIN
+        DELETE FROM expiry
+            WHERE expires_at = old.expires_at AND saved_at = old.saved_at AND key = old.key;
+        INSERT OR IGNORE INTO expiry VALUES (new.expires_at, new.saved_at, new.key);
     END;
-    CREATE TRIGGER cart_moved AFTER UPDATE OF expires_at, updated_at ON carts
-        WHEN old.until <> new.until BEGIN
-        INSERT OR IGNORE INTO expiry VALUES (new.expires_at, new.key);
+    CREATE TRIGGER cart_moved AFTER UPDATE OF expires_at, saved_at ON carts WHEN old.until <> new.until BEGIN
+        INSERT OR IGNORE INTO expiry VALUES (new.expires_at, new.saved_at, new.key);
         UPDATE expiring SET carts = carts - 1 WHERE until = old.until;
         DELETE FROM expiring WHERE until = old.until AND carts = 0;
         INSERT INTO expiring VALUES (new.until, 1) ON CONFLICT (until) DO UPDATE SET carts = carts + 1;
