@@ -27,6 +27,7 @@ from app.carts.redis_layout import (
 )
 from app.carts.sqlite import PUT, row
 from app.carts.sqlite_file import connect
+from app.carts.sqlite_log import PAGES
 
 _CONNECTIONS: Final = 64
 
@@ -54,6 +55,7 @@ class OneCommitEach:
 
     def __init__(self, path: Path) -> None:
         self._db = connect(path)
+        self._db.wal_autocheckpoint(PAGES)
 
     async def load(self, key: CartKey) -> Cart | None:
         return next((decode(row[0]) for row in self._db.execute(*_select(key))), None)

@@ -25,6 +25,7 @@ from app.carts.cart import Cart
 from app.carts.encoding import decode, encode
 from app.carts.handle import CartKey, fingerprint
 from app.carts.sqlite_file import connect, hold, transaction, turn
+from app.carts.sqlite_log import LogCopier
 from app.errors import CartDamaged, InvalidSetting, StoreUnavailable
 
 log = logging.getLogger("agala.carts")
@@ -77,6 +78,7 @@ class SqliteCarts:
                     self._writer = opened.enter_context(contextlib.closing(connect(path)))
                     self._reader = opened.enter_context(contextlib.closing(connect(path)))
                 self._reader.execute("PRAGMA query_only = 1")
+                self._log = opened.enter_context(contextlib.closing(LogCopier(path, self._writer)))
             except (apsw.NotADBError, apsw.CorruptError) as error:
                 raise InvalidSetting(
                     f"SHOP_CARTS_URL: {path} can't be read as carts ({error}). If it is damaged, bring a "
@@ -190,6 +192,9 @@ class SqliteCarts:
                 return
             batch, last = self._batch(first)
             self._commit(batch)
+            if self._log.waits:
+                with contextlib.suppress(OSError), turn(self._turns):
+                    self._log.finish(self._writer)
             if self._on_batch is not None:
                 self._on_batch(len(batch))
             if last:

@@ -16,7 +16,6 @@ from app.errors import InvalidSetting
 
 _BUSY_MS: Final = 5000
 _TURN_SECONDS: Final = 0.0003
-_WAL_PAGES: Final = 8000
 
 # Each entry leads from the layout before it to the next; PRAGMA user_version counts them.
 MIGRATIONS: Final = (
@@ -170,9 +169,6 @@ def _prepare(db: apsw.Connection, path: Path) -> None:
         "cache_size = -65536",
         "temp_store = MEMORY",
         "journal_size_limit = 67108864",
-        # A change of one cart of a million touches pages of its own; SQLite's 1,000 would copy the log into
-        # the file every dozen batches.
-        f"wal_autocheckpoint = {_WAL_PAGES}",
         "trusted_schema = 0",
     ):
         db.execute(f"PRAGMA {pragma}")
