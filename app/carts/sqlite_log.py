@@ -7,6 +7,7 @@ writes.
 """
 
 import contextlib
+import ctypes
 import logging
 import threading
 from pathlib import Path
@@ -58,7 +59,7 @@ class LogCopier:
             self._next = self._pages
         self._length = length
         if length >= self._next:
-            self._next = length + self._pages // 8  # unless a reader keeps this log from ending
+            self._next = length + self._pages // 2  # unless a reader keeps this log from ending
             self._wanted.set()
         return apsw.SQLITE_OK
 
@@ -69,7 +70,8 @@ class LogCopier:
                 self._wanted.clear()
                 if db is None:
                     db = opened.enter_context(contextlib.closing(apsw.Connection(str(self._path))))
-                self._rest = all(_copy(db) for _ in range(_PASSES))
+                    list(db.execute("SELECT 1 FROM facts"))  # before its first read it knows of no log
+                self._rest = all(_copy(db) and _sync(db) for _ in range(_PASSES))
 
 
 def _copy(db: apsw.Connection) -> bool:
@@ -82,3 +84,28 @@ def _copy(db: apsw.Connection) -> bool:
         log.warning("the log of the carts was not copied into their file: %s", error)
         return False
     return True
+
+
+class _Methods(ctypes.Structure):
+    """The beginning of `sqlite3_io_methods` (https://sqlite.org/c3ref/io_methods.html)."""
+
+    _fields_ = (
+        ("version", ctypes.c_int),
+        *((name, ctypes.c_void_p) for name in ("close", "read", "write", "truncate")),
+        ("sync", ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)),
+    )
+
+
+class _File(ctypes.Structure):
+    _fields_ = (("methods", ctypes.POINTER(_Methods)),)
+
+
+def _sync(db: apsw.Connection) -> bool:
+    """Have the disk take what was copied. SQLite itself syncs once all is copied: the writer would wait for
+    all of it. A file handle of our own would do, but closing it would let go of SQLite's locks."""
+    file = ctypes.POINTER(_File)()
+    db.file_control("main", apsw.SQLITE_FCNTL_FILE_POINTER, ctypes.addressof(file))
+    done: int = file.contents.methods.contents.sync(
+        ctypes.cast(file, ctypes.c_void_p), apsw.SQLITE_SYNC_NORMAL
+    )
+    return done == apsw.SQLITE_OK
