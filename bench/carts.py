@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import uvloop
 
@@ -25,7 +25,6 @@ from app.carts.backup import backup
 from app.carts.cart import Cart
 from app.carts.handle import CartKey
 from app.carts.redis import RedisCarts
-from app.carts.redis_nodes import Line
 from app.carts.redis_url import open_nodes
 from app.carts.sqlite import SqliteCarts
 from app.errors import StoreUnavailable
@@ -74,36 +73,6 @@ class Place:
     batches: list[int] = field(default_factory=list)
 
 
-class CountedSqlite(SqliteCarts):
-    """Ours, telling how many changes went into each commit."""
-
-    def __init__(self, path: Path, batches: list[int]) -> None:
-        self._batches = batches
-        super().__init__(path)
-
-    def _commit(self, batch: Sequence[Any]) -> None:
-        self._batches.append(len(batch))
-        super()._commit(batch)
-
-
-class CountedLine(Line):
-    """Ours, telling how many calls went into each pipeline."""
-
-    batches: list[int]
-
-    async def _send(self, batch: Sequence[Any]) -> list[Any]:
-        self.batches.append(len(batch))
-        return await super()._send(batch)
-
-
-async def open_redis(url: str, batches: list[int]) -> RedisCarts:
-    nodes = await open_nodes(url, 0)
-    assert nodes._single is not None  # noqa: S101 - the URL names one server
-    nodes._single = line = CountedLine(nodes._single.client, 0)
-    line.batches = batches
-    return RedisCarts(nodes)
-
-
 @contextlib.asynccontextmanager
 async def places(
     folder: Path, sizes: Sequence[int], figures: Figures, glide: bool
@@ -120,7 +89,7 @@ async def places(
             figures.admin[SQLITE, size, "bytes a cart"].append(ours.stat().st_size / size)
             shutil.copyfile(ours, each)
             batches: list[int] = []
-            made[SQLITE, size] = Place(CountedSqlite(ours, batches), filling, batches)
+            made[SQLITE, size] = Place(SqliteCarts(ours, batches.append), filling, batches)
             made[SQLITE_EACH, size] = Place(OneCommitEach(each), filling)
             server = opened.enter_context(redis_server(folder / f"redis-{size}", *_REDIS))
             figures.redis_version = str(server.ask().info("server")["redis_version"])
@@ -129,7 +98,9 @@ async def places(
             full = int(server.ask().info("memory")["used_memory"])
             figures.admin[REDIS, size, "bytes a cart"].append((full - empty) / size)
             batches = []
-            made[REDIS, size] = Place(await open_redis(server.url, batches), filling, batches)
+            made[REDIS, size] = Place(
+                RedisCarts(await open_nodes(server.url, 0, batches.append)), filling, batches
+            )
             made[REDIS_EACH, size] = Place(OneCallEach(server.url), filling)
             if glide:
                 made[GLIDE, size] = Place(await GlideCarts.at(server.port), filling)

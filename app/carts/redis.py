@@ -2,7 +2,7 @@
 
 A change loads the cart, runs its rule here, and a script puts the result in its place if nothing came
 between. Changes of one cart wait for each other in this process and are saved together; commands to one
-server that wait at the same moment travel together (app/carts/redis_nodes.py).
+server that wait at the same moment travel together (app/carts/redis_line.py).
 
 An answer can get lost after the script ran. Each save leaves its random mark in the cart, so that a save
 whose answer is missing is looked up instead of guessed: it is never made twice and never forgotten.
@@ -13,8 +13,8 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Final
 
 from redis.exceptions import RedisError, ResponseError
@@ -39,7 +39,8 @@ from app.carts.redis_layout import (
     marks_of,
     read_stored,
 )
-from app.carts.redis_nodes import TRANSIENT, Nodes, NotReplicatedError
+from app.carts.redis_line import NotReplicatedError
+from app.carts.redis_nodes import TRANSIENT, Nodes
 from app.errors import CartDamaged, StoreUnavailable
 
 log = logging.getLogger("agala.carts")
@@ -66,7 +67,7 @@ class RedisCarts:
         self._counted: tuple[float, int, int] | None = None
 
     async def load(self, key: CartKey) -> Cart | None:
-        async with _patience():
+        async with _Patience():
             return (await self._stored(key)).cart
 
     async def change(self, key: CartKey, rule: Rule) -> Cart:
@@ -87,7 +88,7 @@ class RedisCarts:
         counted = self._counted
         if counted and counted[1] == now and time.monotonic() - counted[0] < _COUNT_SECONDS:
             return counted[2]
-        async with _patience():
+        async with _Patience():
             counts = await asyncio.gather(
                 *(
                     self._nodes.call(index_name(bucket), "ZCOUNT", index_name(bucket), f"({now}", "+inf")
@@ -99,7 +100,7 @@ class RedisCarts:
 
     async def latest(self, limit: int, now: int) -> list[CartSummary]:
         # A cart expires a fixed time after its last change, so that the last to expire changed last.
-        async with _patience():
+        async with _Patience():
             found = await asyncio.gather(
                 *(
                     self._nodes.call(
@@ -126,7 +127,7 @@ class RedisCarts:
         for bucket in range(BUCKETS):
             if removed >= limit:
                 break
-            async with _patience():
+            async with _Patience():
                 index = index_name(bucket)
                 gone = await self._nodes.script(
                     SWEEP, [index], [before, limit - removed, index.removesuffix(":expiry") + ":cart:"]
@@ -135,18 +136,18 @@ class RedisCarts:
         return removed
 
     async def claim(self, name: str, now: int, seconds: int) -> bool:
-        async with _patience():
+        async with _Patience():
             key = claim_name(name)
             return bool(await self._nodes.script(CLAIM, [key], [now, now + seconds, seconds]))
 
     async def secret(self) -> bytes:
-        async with _patience():
+        async with _Patience():
             key = SECRET_KEY
             await self._nodes.call(key, "SET", key, secrets.token_bytes(32), "NX", write=True)
             return bytes(await self._nodes.call(key, "GET", key))
 
     async def ping(self) -> None:
-        async with _patience():
+        async with _Patience():
             await self._nodes.call(index_name(0), "EXISTS", index_name(0))
 
     async def close(self) -> None:
@@ -165,7 +166,7 @@ class RedisCarts:
         while self._waiting[key]:
             batch, self._waiting[key] = self._waiting[key], []
             try:
-                async with _patience():
+                async with _Patience():
                     await self._save(key, batch)
             except BaseException as error:  # whoever waits must hear of it, whatever it was
                 if isinstance(error, StoreUnavailable):
@@ -270,13 +271,23 @@ def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
-@contextlib.asynccontextmanager
-async def _patience() -> AsyncIterator[None]:
+class _Patience:
     """Turns what goes wrong or takes too long on the way to Redis into `StoreUnavailable`."""
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            yield
-    except TimeoutError as error:
-        raise StoreUnavailable("Redis doesn't answer in time") from error
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(f"Redis: {type(error).__name__}") from error
+
+    __slots__ = ("_timeout",)
+
+    async def __aenter__(self) -> None:
+        self._timeout = asyncio.timeout(_PATIENCE_SECONDS)
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as late:
+            raise StoreUnavailable("Redis doesn't answer in time") from late
+        if isinstance(error, TimeoutError):
+            raise StoreUnavailable("Redis doesn't answer in time") from error
+        if isinstance(error, RedisError | OSError):
+            raise StoreUnavailable(f"Redis: {type(error).__name__}") from error

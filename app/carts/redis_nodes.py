@@ -1,22 +1,13 @@
-"""Talking to Redis servers: commands that wait at the same moment for the same server travel together.
-
-One task a server sends what waits in one pipeline and reads all answers; a client that calls one by one
-spends most of its time on the way. The library's own retries are off: it repeats a command whose answer
-was lost, and a script that ran would run again.
-"""
+"""Talking to Redis servers: which of them a command is for, also when that changes."""
 
 import asyncio
 import contextlib
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from hiredis import pack_command
 from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import (
     AskError,
     ClusterDownError,
@@ -29,125 +20,18 @@ from redis.exceptions import (
 )
 
 from app.carts.backend import BatchObserver
+from app.carts.redis_line import Command, Line
 
 TRANSIENT: Final = (ReadOnlyError, ClusterDownError, TryAgainError, AskError)
 """Answers of a server that did nothing, and may do it in a moment, or that another server would do."""
 
-_MOST_AT_ONCE: Final = 512
-_WAIT_MILLISECONDS: Final = 800
 _MOST_REDIRECTS: Final = 5
 _REDIRECT_PAUSE_SECONDS: Final = 0.02
-
-Command = tuple[Any, ...]
-
-
-class NotReplicatedError(Exception):
-    """A write was made, but not on as many replicas in time as the operator asked for."""
-
-
-@dataclass(slots=True)
-class _Sent:
-    """Commands that belong together; the answer of the last is what counts."""
-
-    commands: Sequence[Command]
-    answer: asyncio.Future[Any]
-    write: bool
-
-
-class Line:
-    """One server: whatever waits for it goes out in one pipeline."""
-
-    def __init__(self, client: Redis, wait_replicas: int, on_batch: BatchObserver | None = None) -> None:
-        self.client = client
-        self._on_batch = on_batch
-        self._wait_replicas = wait_replicas
-        self._waiting: list[_Sent] = []
-        self._runner: asyncio.Task[None] | None = None
-
-    async def call(self, *commands: Command, write: bool = False) -> Any:
-        """The answer of the last command. What the server answers with, or the way there, is raised."""
-        sent = _Sent(commands, asyncio.get_running_loop().create_future(), write)
-        self._waiting.append(sent)
-        if self._runner is None or self._runner.done():
-            self._runner = asyncio.create_task(self._run())
-        return await sent.answer
-
-    async def close(self) -> None:
-        if self._runner is not None:
-            await self._runner
-        await self.client.aclose(close_connection_pool=True)
-
-    async def _run(self) -> None:
-        while self._waiting:
-            # Who is about to call may do so first: the more travel together, the better.
-            await asyncio.sleep(0)
-            batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
-            try:
-                if self._on_batch is not None:
-                    self._on_batch(len(batch))
-                answers = await self._send(batch)
-            except Exception as error:  # whatever it was, all of them wait for it
-                answers = [error] * len(batch)
-            for sent, answer in zip(batch, answers, strict=True):
-                if sent.answer.done():
-                    continue
-                if isinstance(answer, Exception):
-                    sent.answer.set_exception(answer)
-                else:
-                    sent.answer.set_result(answer)
-
-    async def _send(self, batch: Sequence[_Sent]) -> list[Any]:
-        wait = self._wait_replicas > 0 and any(sent.write for sent in batch)
-        commands = [command for sent in batch for command in sent.commands]
-        if wait:
-            commands.append(("WAIT", self._wait_replicas, _WAIT_MILLISECONDS))
-        raw = await self._exchange(commands)
-        replicas = raw.pop() if wait else self._wait_replicas
-        answers: list[Any] = []
-        end = 0
-        for sent in batch:
-            end += len(sent.commands)
-            answers.append(raw[end - 1])
-            if not sent.write or isinstance(answers[-1], Exception):
-                continue
-            if not isinstance(replicas, int):
-                answers[-1] = NotReplicatedError(f"saved, but on how many replicas isn't known: {replicas}")
-            elif replicas < self._wait_replicas:
-                answers[-1] = NotReplicatedError(
-                    f"saved, but on {replicas} instead of {self._wait_replicas} replicas"
-                )
-        return answers
-
-    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
-        """The answers as the server gave them, its errors among them.
-
-        The library's own pipeline does the same with a timer, a callback and packing in Python for every
-        command, which cost more than the commands.
-        """
-        pool = self.client.connection_pool
-        connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # the library's own lacks them
-        try:
-            async with asyncio.timeout(connection.socket_timeout):
-                await connection.send_packed_command(b"".join(map(pack_command, commands)))
-                return [await _answer(connection) for _ in commands]
-        except BaseException:
-            # Answers may still be on their way: nobody else must get them.
-            await connection.disconnect(nowait=True)
-            raise
-        finally:
-            await pool.release(connection)
 
 
 @cache
 def _digest(script: str) -> str:
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
-
-
-async def _answer(connection: AbstractConnection) -> Any:
-    try:
-        return await connection.read_response(disable_decoding=True, timeout=math.inf)
-    except ResponseError as error:
-        return error
 
 
 class Nodes:
