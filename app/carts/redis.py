@@ -157,18 +157,21 @@ class RedisCarts:
         await self._nodes.close()
 
     async def _stored(self, key: CartKey) -> Stored:
-        return read_stored(
-            key, await self._nodes.call(cart_name(key), "HMGET", cart_name(key), "v", "b", "m")
-        )
+        name = cart_name(key)
+        return read_stored(key, await self._nodes.call(name, "HMGET", name, "v", "b", "m"))
 
     async def _serve(self, key: CartKey) -> None:
         """Save what waits for one cart until nothing does."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is one
         while self._waiting[key]:
             batch, self._waiting[key] = self._waiting[key], []
+            # As `_Patience`, of which this is every change's: half of what the timer costs.
+            timer = loop.call_later(_PATIENCE_SECONDS, task.cancel)
             try:
-                async with _Patience():
-                    await self._save(key, batch)
-            except BaseException as error:  # whoever waits must hear of it, whatever it was
+                await self._save(key, batch)
+            except BaseException as problem:  # whoever waits must hear of it, whatever it was
+                error = _told(problem)
                 if isinstance(error, StoreUnavailable):
                     # Who came meanwhile has waited for the same server: not as long once more.
                     batch += self._waiting[key]
@@ -178,6 +181,8 @@ class RedisCarts:
                         waiting.answer.set_exception(error)
                 if not isinstance(error, StoreUnavailable | CartDamaged):
                     log.exception("carts were not written")
+            finally:
+                timer.cancel()
         del self._waiting[key]
 
     async def _save(self, key: CartKey, batch: list[_Waiting]) -> None:
@@ -286,8 +291,15 @@ class _Patience:
         try:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as late:
-            raise StoreUnavailable("Redis doesn't answer in time") from late
-        if isinstance(error, TimeoutError):
-            raise StoreUnavailable("Redis doesn't answer in time") from error
+            raise _told(late) from late
         if isinstance(error, RedisError | OSError):
-            raise StoreUnavailable(f"Redis: {type(error).__name__}") from error
+            raise _told(error) from error
+
+
+def _told(error: BaseException) -> BaseException:
+    """What a caller hears of `error`."""
+    if isinstance(error, TimeoutError | asyncio.CancelledError):
+        return StoreUnavailable("Redis doesn't answer in time")
+    if isinstance(error, RedisError | OSError):
+        return StoreUnavailable(f"Redis: {type(error).__name__}")
+    return error

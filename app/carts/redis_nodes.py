@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -62,9 +62,9 @@ class Nodes:
         """Whether a write counts only once replicas have it."""
         return self._wait_replicas > 0
 
-    async def call(self, key: str, *command: Any, write: bool = False) -> Any:
+    def call(self, key: str, *command: Any, write: bool = False) -> Awaitable[Any]:
         """The answer of a command about `key`. Raises `RedisError`, `OSError`, `NotReplicatedError`."""
-        return await self._call(key, command, write)
+        return self._call(key, command, write)
 
     async def script(
         self, source: str, keys: Sequence[str], args: Iterable[Any], *, write: bool = True
