@@ -21,6 +21,8 @@ from app.carts.backend import BatchObserver
 _MOST_AT_ONCE: Final = 512
 _WAIT_MILLISECONDS: Final = 800
 _WORTH_HALVING: Final = 8
+# Turns of the event loop until who got an answer has passed it on, and whoever got that has sent the next.
+_STEPS: Final = 6
 
 Command = tuple[Any, ...]
 
@@ -167,7 +169,7 @@ class Line:
         end = 0
         for number, sent in enumerate(batch.sent):
             if number == half and half:
-                for _ in range(3):  # until what they send is on its way
+                for _ in range(_STEPS):
                     await asyncio.sleep(0)
             end += len(sent.commands)
             answer = raw[end - 1]
