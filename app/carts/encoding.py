@@ -19,7 +19,8 @@ def encode(cart: Cart) -> bytes:
 
 
 def decode(body: bytes) -> Cart:
-    """The cart that `encode` wrote, or version 0.1 as JSON. Raises `ValueError` for anything else."""
+    """The cart that `encode` wrote, or JSON with names, as it was before. Raises `ValueError` for anything
+    else."""
     try:
         if body[:1] == b"{":
             return msgspec.convert(_in_order(msgspec.json.decode(body), Cart), Cart)

@@ -18,7 +18,7 @@ FULL = Cart(
     handover=Handover("h", "00ff", (LINE,), done=True),
     taken_over=("a", "b"),
 )
-# As version 0.1 wrote it.
+# As it was written before.
 LINE_JSON = (
     '{"product_id":"s:1","quantity":2,"name":"עגבניות","unit_price":{"amount":1590,"currency":"ILS"},'
     '"added_at":1000000}'
@@ -52,7 +52,7 @@ def test_what_is_kept_stays_readable() -> None:
     assert decode(kept) == FULL
 
 
-def test_what_version_0_1_kept_as_json_is_read() -> None:
+def test_what_was_kept_as_json_is_read() -> None:
     assert decode(FULL_JSON) == FULL
     assert decode(b'{"version":1,"created_at":1,"updated_at":1,"expires_at":2}') == Cart(1, 1, 1, 2)
 

@@ -136,7 +136,7 @@ def test_a_backup_under_load_restores_what_was_acknowledged_before_it_over_a_dam
 def test_damage_in_one_page_is_an_error_of_the_carts_on_it_and_beside_it_only(
     tmp_path: Path, figure: Figure
 ) -> None:
-    conversations = [{"openai/session": f"v1/conversation-{number}"} for number in range(80)]
+    conversations = [{"openai/session": f"v1/conversation-{number}"} for number in range(240)]
     with shop(tmp_path) as server:
         for meta in conversations:
             call(server.url, "add_to_cart", {"product_id": A}, meta=meta)
