@@ -25,11 +25,15 @@ from app.carts.redis_layout import (
     index_name,
     read_stored,
 )
-from app.carts.sqlite import PUT, row
 from app.carts.sqlite_file import connect
 from app.carts.sqlite_log import PAGES
 
 _CONNECTIONS: Final = 64
+_PUT: Final = (
+    "INSERT INTO carts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+    " version = excluded.version, quantity = excluded.quantity, updated_at = excluded.updated_at,"
+    " expires_at = excluded.expires_at, body = excluded.body, saved_at = excluded.saved_at"
+)
 
 
 class DictCarts:
@@ -64,7 +68,8 @@ class OneCommitEach:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             cart = rule(await self.load(key))
-            self._db.execute(PUT, row(key, cart, time.time_ns() // 1000))
+            times = cart.updated_at, cart.expires_at, encode(cart), time.time_ns() // 1000
+            self._db.execute(_PUT, (key, cart.version, cart.total_quantity, *times))
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")

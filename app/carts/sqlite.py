@@ -33,11 +33,14 @@ log = logging.getLogger("agala.carts")
 _BATCH: Final = 512
 T = TypeVar("T")
 
-_GET: Final = "SELECT key, body FROM carts WHERE key = ?"
-PUT: Final = (
-    "INSERT INTO carts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
-    " version = excluded.version, quantity = excluded.quantity, updated_at = excluded.updated_at,"
-    " expires_at = excluded.expires_at, body = excluded.body, saved_at = excluded.saved_at"
+_GET: Final = "SELECT key, rowid, body FROM carts WHERE key = ?"
+_INSERT: Final = (
+    "INSERT INTO carts (version, quantity, updated_at, expires_at, body, saved_at, key)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE: Final = (
+    "UPDATE carts SET version = ?, quantity = ?, updated_at = ?, expires_at = ?, body = ?, saved_at = ?"
+    " WHERE rowid = ?"
 )
 
 
@@ -237,7 +240,9 @@ class SqliteCarts:
     def _do(self, batch: Sequence[_Change | _Task]) -> list[object]:
         """Read all carts of a batch, run the rules one after the other, write what came of it."""
         keys = {work.key for work in batch if isinstance(work, _Change)}
-        bodies: dict[CartKey, bytes] = dict(self._writer.executemany(_GET, ((key,) for key in keys)))
+        found: dict[CartKey, tuple[int, bytes]] = {
+            key: (row, body) for key, row, body in self._writer.executemany(_GET, ((key,) for key in keys))
+        }
         carts: dict[CartKey, Cart | None] = {}
         changed: dict[CartKey, Cart] = {}
         results: list[object] = []
@@ -248,7 +253,7 @@ class SqliteCarts:
             key = work.key
             try:
                 if key not in carts:
-                    carts[key] = _read(key, bodies[key]) if key in bodies else None
+                    carts[key] = _read(key, found[key][1]) if key in found else None
                 cart = carts[key]
                 after = work.rule(cart)
             except Exception as error:  # whatever a rule raises is for its caller
@@ -258,13 +263,15 @@ class SqliteCarts:
                 carts[key] = changed[key] = after
             results.append(after)
         now = time.time_ns() // 1000
-        self._writer.executemany(PUT, (row(key, cart, now) for key, cart in changed.items()))
+        updates = [(*_row(cart, now), found[key][0]) for key, cart in changed.items() if key in found]
+        inserts = [(*_row(cart, now), key) for key, cart in changed.items() if key not in found]
+        self._writer.executemany(_UPDATE, updates)
+        self._writer.executemany(_INSERT, inserts)
         return [work.run(self._writer) if isinstance(work, _Task) else work for work in results]
 
 
-def row(key: CartKey, cart: Cart, saved_at: int) -> tuple[CartKey, int, int, int, int, bytes, int]:
-    quantity = cart.total_quantity
-    return key, cart.version, quantity, cart.updated_at, cart.expires_at, encode(cart), saved_at
+def _row(cart: Cart, saved_at: int) -> tuple[int, int, int, int, bytes, int]:
+    return cart.version, cart.total_quantity, cart.updated_at, cart.expires_at, encode(cart), saved_at
 
 
 def _running(sql: str, bindings: tuple[Any, ...]) -> Callable[[apsw.Connection], list[Any]]:
@@ -288,6 +295,7 @@ def _sweeping(before: int, limit: int) -> Callable[[apsw.Connection], tuple[int,
         )
         removed = sum(1 for _ in gone)
         db.executemany("DELETE FROM expiry WHERE expires_at = ? AND saved_at = ? AND key = ?", entries)
+        db.execute("DELETE FROM expiring WHERE carts = 0")
         return removed, len(entries)
 
     return sweep

@@ -97,7 +97,6 @@ MIGRATIONS: Final = (
         DELETE FROM expiry
             WHERE expires_at = old.expires_at AND saved_at = old.saved_at AND key = old.key;
         UPDATE expiring SET carts = carts - 1 WHERE until = old.until;
-        DELETE FROM expiring WHERE until = old.until AND carts = 0;
     END;
     CREATE TRIGGER cart_kept AFTER UPDATE OF expires_at, saved_at ON carts WHEN old.until = new.until BEGIN
         DELETE FROM expiry
@@ -107,7 +106,6 @@ MIGRATIONS: Final = (
     CREATE TRIGGER cart_moved AFTER UPDATE OF expires_at, saved_at ON carts WHEN old.until <> new.until BEGIN
         INSERT OR IGNORE INTO expiry VALUES (new.expires_at, new.saved_at, new.key);
         UPDATE expiring SET carts = carts - 1 WHERE until = old.until;
-        DELETE FROM expiring WHERE until = old.until AND carts = 0;
         INSERT INTO expiring VALUES (new.until, 1) ON CONFLICT (until) DO UPDATE SET carts = carts + 1;
     END;
     """,
