@@ -100,4 +100,4 @@ def hush_spans() -> None:
     They carry raw session ids, names that callers made up and what exceptions say; those of
     app/telemetry/traces.py say the same without.
     """
-    fastmcp.settings.telemetry_mode = "off"
+    fastmcp.settings.telemetry_mode = "propagation_only"

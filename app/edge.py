@@ -201,6 +201,10 @@ def _in_words(body: bytes) -> bytes:
 def _unescaped(body: bytes) -> bytes:
     if b"\\u" not in body:
         return body
+    # What Python calls raw_unicode_escape is JSON's \\u, also after a backslash that is one itself. Control
+    # characters have to stay escaped, and a pair of surrogates is one character: the long way for these.
+    if body.isascii() and b"\\u00" not in body and b"\\ud" not in body:
+        return body.decode("raw_unicode_escape").encode()
     try:
         return to_json(from_json(body))
     except ValueError:  # half of a surrogate pair: no UTF-8 can say that

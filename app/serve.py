@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from app.telemetry.together import count_together
 from app.workers import Announce, Workers, listen_together
 
 GRACE_SECONDS = 10
+_COLLECT_AFTER_OBJECTS = 10_000
 KEEP_ALIVE_SECONDS = 75
 """Longer than proxies keep an idle connection (60 s in deploy/): the side that sends must be the one to close
 it, or a call meets a connection that was closed a moment ago."""
@@ -80,11 +82,20 @@ async def _serve(
         with shown_on_terminal("Building the catalogue's index") as progress:
             shop = await serving.enter_async_context(open_shop(settings, progress))
         announce(_banner(shop, listener))
+        _collect_seldom()
         # uvicorn raises the signal that ended it once more when it is done; by then everything has been
         # answered, and all that is left is to close the carts.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         await DrainingServer(config).serve([listener])
+
+
+def _collect_seldom() -> None:
+    """What has been made by now stays: the collector needn't look at it again. What a call makes is mostly
+    gone when it is answered; Python's 700 objects would have the collector run several times a call."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER_OBJECTS, 20, 20)
 
 
 def _listen(settings: Settings) -> list[socket.socket]:

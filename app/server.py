@@ -7,19 +7,19 @@ and a server made here would exist twice.
 """
 
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app.access.gate import Room, Turns
+from app.access.gate import HostCheck, Room, Turns
 from app.access.sign_in import SignIn, metadata_routes
 from app.edge import Edge
 from app.errors import StoreUnavailable
@@ -33,6 +33,26 @@ from app.tools import cart, checkout, debug, search
 __all__ = ["app", "cart", "checkout", "create_app", "debug", "mcp", "search"]
 
 MCP_PATH: Final = "/mcp"
+_MCP_PATHS: Final = (MCP_PATH, MCP_PATH + "/")
+
+
+class _Front(Starlette):
+    """An application whose way to MCP is short: past the router, and past what answers for mistakes of
+    pages. MCP has both of its own."""
+
+    def __init__(
+        self, mcp_app: ASGIApp, routes: Sequence[BaseRoute], middleware: Sequence[Middleware], lifespan: Any
+    ) -> None:
+        super().__init__(routes=routes, middleware=middleware, lifespan=lifespan)
+        self._straight = mcp_app
+        for layer in reversed(middleware):
+            self._straight = layer.cls(self._straight, *layer.args, **layer.kwargs)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in _MCP_PATHS:
+            await self._straight(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -41,12 +61,11 @@ def create_app(settings: Settings) -> Starlette:
         path=MCP_PATH,
         stateless_http=True,
         json_response=True,
-        host_origin_protection="auto",
-        allowed_hosts=settings.allowed_hosts or None,
-        allowed_origins=settings.allowed_origins or None,
+        host_origin_protection=False,  # HostCheck has it done
     )
 
-    served: ASGIApp = Edge(mcp_app, MCP_PATH, settings.max_body_bytes, settings.receive_seconds)
+    served: ASGIApp = HostCheck(mcp_app, settings)
+    served = Edge(served, MCP_PATH, settings.max_body_bytes, settings.receive_seconds)
     if settings.limit_calls or settings.limit_at_once:
         served = Turns(served, settings, lambda: shop.limiter if (shop := open_now()) else None)
     if settings.auth != "off":
@@ -61,7 +80,8 @@ def create_app(settings: Settings) -> Starlette:
     # Outside of the Host check: orchestrators ask by address.
     watching = [Route("/healthz", _healthz), Route("/readyz", _readyz), *_metrics(settings)]
     quiet = {route.path for route in watching}
-    return Starlette(
+    return _Front(
+        served,
         routes=[
             *watching,
             *page_routes(settings),

@@ -135,6 +135,7 @@ class CartHistory(BaseModel):
     changes: list[PastChange]
 
 
+@lru_cache(maxsize=256)  # all that is changed in one second expires in one
 def iso(epoch_seconds: int) -> str:
     """A time as it is published: ISO 8601 in UTC."""
     return datetime.fromtimestamp(epoch_seconds, UTC).isoformat().replace("+00:00", "Z")

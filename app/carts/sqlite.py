@@ -93,7 +93,8 @@ class SqliteCarts:
                     "write and that holds nothing else."
                 ) from error
             self._opened = opened.pop_all()
-        self._work: SimpleQueue[_Change | _Task | None] = SimpleQueue()
+        self._gathered: list[_Change | _Task] = []
+        self._work: SimpleQueue[list[_Change | _Task] | None] = SimpleQueue()
         self._closed = False
         self._on_batch = on_batch
         self._thread = threading.Thread(target=self._write_all, name="carts-writer", daemon=True)
@@ -162,6 +163,7 @@ class SqliteCarts:
         if self._closed:
             return
         self._closed = True
+        self._hand_over()
         self._work.put(None)
         await asyncio.to_thread(self._thread.join)
         self._opened.close()
@@ -183,8 +185,17 @@ class SqliteCarts:
     async def _submit(self, work: _Change | _Task) -> Any:
         if self._closed:
             raise StoreUnavailable("closed")
-        self._work.put(work)
+        # All that one turn of the event loop brings goes to the writer together. Were it woken by the first,
+        # it would commit that alone, and take the interpreter from those that are about to come.
+        if not self._gathered:
+            work.answer.get_loop().call_soon(self._hand_over)
+        self._gathered.append(work)
         return await work.answer
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._work.put(self._gathered)
+            self._gathered = []
 
     # From here on: the writer's thread.
 
@@ -203,14 +214,14 @@ class SqliteCarts:
             if last:
                 return
 
-    def _batch(self, first: _Change | _Task) -> tuple[list[_Change | _Task], bool]:
-        """All that waits, up to a bound; and whether the end was among it."""
-        batch = [first]
+    def _batch(self, first: list[_Change | _Task]) -> tuple[list[_Change | _Task], bool]:
+        """All that waits, up to a bound or a little more; and whether the end was among it."""
+        batch = first
         while len(batch) < _BATCH and not self._work.empty():
-            work = self._work.get()
-            if work is None:
+            more = self._work.get()
+            if more is None:
                 return batch, True
-            batch.append(work)
+            batch += more
         return batch, False
 
     def _commit(self, batch: Sequence[_Change | _Task]) -> None:

@@ -1,7 +1,6 @@
 """SessionMiddleware: resolves whose cart a call is about, before the tool runs."""
 
 import dataclasses
-import functools
 import json
 import logging
 import secrets
@@ -145,7 +144,7 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
     return Evidence(
         principal=_principal(),
         meta=meta if isinstance(meta, Mapping) else {},
-        outer_meta=functools.cache(lambda: _outer_meta(request, meta)),
+        outer_meta=lambda: _outer_meta(request, meta),
         headers=_headers(request),
         cart_id=arguments.get("cart_id"),
         ticket=arguments.get("ticket"),

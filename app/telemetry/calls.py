@@ -19,6 +19,7 @@ from app.telemetry.telemetry import telemetry_now
 
 log = logging.getLogger("agala.calls")
 
+_RECORD: Final = {"name": log.name, "levelno": logging.INFO, "levelname": "INFO", "msg": "call"}
 _LEGACY: Final = "2025-11-25"
 _MODERN: Final = MODERN_PROTOCOL_VERSIONS[-1]
 
@@ -72,7 +73,8 @@ class Call:
                 "recognised": source,
                 "session": digest,
             }
-            log.info("call", extra={FIELDS: fields})
+            # As log.info, without its look for who is calling.
+            log.handle(logging.makeLogRecord({**_RECORD, FIELDS: fields}))
         telemetry = telemetry_now()
         if telemetry.metrics is not None:
             telemetry.metrics.called(self.tool, self.outcome, era, source, seconds)

@@ -45,6 +45,8 @@ def log_to_stderr(level: str, form: LogFormat = "auto") -> None:
         library.handlers.clear()
         library.propagate = True
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    # No line shows these, and each record would look them up (the logging module's own advice).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class _Json(logging.Formatter):

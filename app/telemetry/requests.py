@@ -2,7 +2,6 @@
 
 import random
 import re
-import secrets
 from collections.abc import Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -88,15 +87,15 @@ def _named(scope: Scope) -> Request:
             traceparent = value.decode("latin-1")
             trace_id = trace_id_in(traceparent)
     return Request(
-        request_id or secrets.token_hex(8),
-        trace_id or _new_trace_id(),
+        request_id or _new_id(64),
+        trace_id or _new_id(128),
         traceparent if trace_id else None,
     )
 
 
-def _new_trace_id() -> str:
-    # As OpenTelemetry makes them: to tell traces apart, not to keep anything safe.
-    return f"{random.getrandbits(128):032x}"
+def _new_id(bits: int) -> str:
+    # As OpenTelemetry makes them: to tell requests apart, not to keep anything safe.
+    return f"{random.getrandbits(bits):0{bits // 4}x}"
 
 
 def trace_id_in(traceparent: str) -> str | None:
