@@ -28,9 +28,11 @@ _MAX_DEPTH: Final = 64
 
 _BRACKETS_AND_TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
+_CONTROLS: Final = bytes(range(0x20))
+
 
 class Edge:
-    """Around the MCP application at `path`.
+    """Around the MCP application at `path`: `calls` answers what is posted there, `app` all else.
 
     The body is read whole, so that what MCP misreads (`_meta` beside `params`) can be read again. It is
     refused with 413 beyond `max_body_bytes`, with 408 if it isn't there within `receive_seconds`, with 400 if
@@ -38,8 +40,11 @@ class Edge:
     so they cost nothing and lose no cart (identity rule 11).
     """
 
-    def __init__(self, app: ASGIApp, path: str, max_body_bytes: int, receive_seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, calls: ASGIApp, path: str, max_body_bytes: int, receive_seconds: float
+    ) -> None:
         self._app = app
+        self._calls = calls
         self._path = path
         self._max_body_bytes = max_body_bytes
         self._receive_seconds = receive_seconds
@@ -101,7 +106,7 @@ class Edge:
                     )
             await readable.send(message)
 
-        await self._app({**scope, "headers": headers, SCOPE_KEY: shared}, replay, answer)
+        await self._calls({**scope, "headers": headers, SCOPE_KEY: shared}, replay, answer)
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The whole body; None if it is too long, which is noticed as early as it can be."""
@@ -201,10 +206,12 @@ def _in_words(body: bytes) -> bytes:
 def _unescaped(body: bytes) -> bytes:
     if b"\\u" not in body:
         return body
-    # What Python calls raw_unicode_escape is JSON's \\u, also after a backslash that is one itself. Control
-    # characters have to stay escaped, and a pair of surrogates is one character: the long way for these.
-    if body.isascii() and b"\\u00" not in body and b"\\ud" not in body:
-        return body.decode("raw_unicode_escape").encode()
+    # What Python calls raw_unicode_escape is JSON's \\u, also after a backslash that is one itself. Two take
+    # the long way: control characters, which have to stay escaped, and surrogates, two of which make one.
+    with contextlib.suppress(UnicodeEncodeError):
+        plain = body.decode("raw_unicode_escape").encode()
+        if body.isascii() and len(plain.translate(None, _CONTROLS)) == len(plain):
+            return plain
     try:
         return to_json(from_json(body))
     except ValueError:  # half of a surrogate pair: no UTF-8 can say that

@@ -44,15 +44,34 @@ class _Front(Starlette):
         self, mcp_app: ASGIApp, routes: Sequence[BaseRoute], middleware: Sequence[Middleware], lifespan: Any
     ) -> None:
         super().__init__(routes=routes, middleware=middleware, lifespan=lifespan)
-        self._straight = mcp_app
-        for layer in reversed(middleware):
-            self._straight = layer.cls(self._straight, *layer.args, **layer.kwargs)
+        self._straight = _within(middleware, mcp_app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in _MCP_PATHS:
             await self._straight(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def _short_way(mcp_app: Starlette) -> ASGIApp:
+    """What answers MCP in FastMCP's application, within what FastMCP puts around it, without the router and
+    what Starlette puts around pages."""
+    endpoint: ASGIApp = next(
+        route.endpoint for route in mcp_app.routes if isinstance(route, Route) and route.path == MCP_PATH
+    )
+    layered = _within(mcp_app.user_middleware, endpoint)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = mcp_app
+        await layered(scope, receive, send)
+
+    return answer
+
+
+def _within(middleware: Sequence[Middleware], app: ASGIApp) -> ASGIApp:
+    for layer in reversed(middleware):
+        app = layer.cls(app, *layer.args, **layer.kwargs)
+    return app
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -64,8 +83,13 @@ def create_app(settings: Settings) -> Starlette:
         host_origin_protection=False,  # HostCheck has it done
     )
 
-    served: ASGIApp = HostCheck(mcp_app, settings)
-    served = Edge(served, MCP_PATH, settings.max_body_bytes, settings.receive_seconds)
+    served: ASGIApp = Edge(
+        HostCheck(mcp_app, settings),
+        HostCheck(_short_way(mcp_app), settings),
+        MCP_PATH,
+        settings.max_body_bytes,
+        settings.receive_seconds,
+    )
     if settings.limit_calls or settings.limit_at_once:
         served = Turns(served, settings, lambda: shop.limiter if (shop := open_now()) else None)
     if settings.auth != "off":

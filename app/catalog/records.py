@@ -109,11 +109,8 @@ class Records:
         """The products that are there, by their ids."""
         with self._reader() as db:
             sql = f"SELECT {_COLUMNS} FROM records WHERE id = ?"  # noqa: S608  (our columns)
-            return {
-                product_id: _product(row)
-                for product_id in product_ids
-                for row in db.execute(sql, (product_id,))
-            }
+            rows = db.executemany(sql, ((product_id,) for product_id in product_ids))
+            return {row[0]: _product(row) for row in rows}
 
     def at(self, ordinals: Sequence[int]) -> list[Product]:
         """The products at these ordinals, in the order asked for."""

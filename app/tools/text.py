@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from app.carts.priced import CartHistory, CartView, PricedLine, QuantityChange
 from app.checkout.offered import Checkout, CheckoutChange, StoreCheckout
-from app.messages import Code, Message, say
+from app.messages import Code, Message, Price, say
 from app.sessions.session import Recognition
 from app.tools.found import Change, FoundProduct, ProductDetails, SearchedProduct, SearchResult, StoreSummary
 
@@ -95,20 +96,41 @@ def history_text(past: CartHistory, locale: str) -> str:
 
 
 def _line(line: PricedLine, locale: str) -> list[str]:
-    text = say(
+    text = _line_text(
+        line.available,
+        line.quantity,
+        line.name,
+        line.unit_price.written,
+        line.subtotal.written,
+        line.product_id,
         locale,
-        "- {quantity} × {name} · {unit_price} = {subtotal} [{product_id}]"
-        if line.available
-        else "- {quantity} × {name} · not available now, not in the total [{product_id}]",
-        quantity=line.quantity,
-        name=line.name,
-        unit_price=line.unit_price.written,
-        subtotal=line.subtotal.written,
-        product_id=Code(line.product_id),
     )
     if line.price_was is None:
         return [text]
     return [text, say(locale, "  (the price was {price} when it was added)", price=line.price_was.written)]
+
+
+@lru_cache(maxsize=4096)  # a cart is shown after each of its changes, mostly with the lines it had
+def _line_text(
+    available: bool,
+    quantity: int,
+    name: str,
+    unit_price: Price,
+    subtotal: Price,
+    product_id: str,
+    locale: str,
+) -> str:
+    return say(
+        locale,
+        "- {quantity} × {name} · {unit_price} = {subtotal} [{product_id}]"
+        if available
+        else "- {quantity} × {name} · not available now, not in the total [{product_id}]",
+        quantity=quantity,
+        name=name,
+        unit_price=unit_price,
+        subtotal=subtotal,
+        product_id=Code(product_id),
+    )
 
 
 def _handle(view: CartView, recognition: Recognition, locale: str) -> list[str]:
