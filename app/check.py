@@ -37,11 +37,14 @@ class CheckFailed(Exception):
 def check(url: str, conversations: int) -> bool:
     """Run every step against the server at `url` in both protocol eras; whether all held.
 
-    Prints each step. Carts of `test-session-alice` and `test-session-bob` are emptied.
+    Prints each step. Carts of `test-session-alice` and `test-session-bob` are emptied. Two checks at once
+    share these conversations, and fail each other.
     """
     results = [asyncio.run(_check_era(url, era, conversations)) for era in ERAS]
     held, steps = sum(held for held, _ in results), sum(steps for _, steps in results)
     print(f"\n{'✅' if held == steps else '❌'} {held} of {steps} steps held")
+    if held != steps:
+        print("If another check ran against this server at the same time, run it once more, alone.")
     return held == steps
 
 

@@ -44,7 +44,10 @@ class CartBackend(Protocol):
         ...
 
     async def count(self, now: int) -> int:
-        """How many carts haven't expired at `now`, without reading them all."""
+        """How many carts haven't expired at `now`, without reading them all.
+
+        One that has may be counted for another 512th of its lifetime.
+        """
         ...
 
     async def latest(self, limit: int, now: int) -> list[CartSummary]:

@@ -45,6 +45,8 @@ class Amount(BaseModel):
 class PricedLine(BaseModel):
     """One product in the cart."""
 
+    model_config = ConfigDict(frozen=True)
+
     product_id: str
     store: str
     name: str
@@ -216,6 +218,7 @@ def _store(line: CartLine) -> str:
     return line.product_id.partition(":")[0]
 
 
+@lru_cache(maxsize=1024)  # the other lines of a cart that is changed stay as they are
 def _line(line: CartLine, product: Product | None, locale: str) -> PricedLine:
     available = product is not None and product.available
     unit_price = product.price if product else line.unit_price

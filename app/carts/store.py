@@ -262,7 +262,7 @@ class CartStore:
         came_along = await self._bring_along(session, cart_id)
         now = self._now()
         key = _digest(session.idempotency_key) if session.idempotency_key else None
-        call = _digest(ask.action, ask.arguments)
+        call = _digest(ask.action, ask.arguments) if key else ""
         repeated = False
 
         def rule(stored: Cart | None) -> Cart:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastmcp.tools import ToolResult
-from mcp_types import ToolAnnotations
+from mcp_types import TextContent, ToolAnnotations
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
@@ -39,4 +39,10 @@ READS = hints(read_only=True, idempotent=True)
 
 def answer(text: str, result: BaseModel) -> ToolResult:
     """Short text for the model, and the whole result for programs and widgets."""
-    return ToolResult(content=text, structured_content=result.model_dump(mode="json"))
+    # ToolResult's own `__init__` would turn both into what they are already, and check it.
+    return ToolResult.model_construct(
+        content=[TextContent(type="text", text=text)],
+        structured_content=result.model_dump(mode="json"),
+        meta=None,
+        is_error=False,
+    )

@@ -142,3 +142,34 @@ async def test_damage_in_one_page_is_an_error_of_the_carts_on_it_only(tmp_path: 
     assert 0 < len(damaged) < 100
     assert all(cart.quantity("s:1") == 2 for cart in sound)
     await carts.close()
+
+
+async def test_a_busy_cart_has_one_entry_of_its_expiry_and_a_slow_one_leaves_some_to_the_sweep(
+    tmp_path: Path,
+) -> None:
+    carts = SqliteCarts(tmp_path / "carts.db")
+    step = 100
+    key, ttl = a_key(), 512 * step
+
+    async def change(now: int) -> None:
+        await carts.change(key, lambda _: Cart(1, now, now, now + ttl))
+
+    def entries() -> int:
+        return int(carts._read("SELECT count(*) FROM expiry")[0][0])
+
+    for second in range(1, step // 2):
+        await change(NOW + second)
+    assert entries() == 1
+    for turn in range(1, 4):
+        await change(NOW + turn * 2 * step)
+    assert entries() == 4
+    last = NOW + 6 * step + ttl
+    assert [one.key for one in await carts.latest(10, NOW)] == [key]
+    assert await carts.count(last - 1) == 1
+    assert await carts.count(last + step) == 0
+    assert await carts.sweep(last, 10) == 0
+    assert entries() == 1
+    assert await carts.sweep(last + 1, 10) == 1
+    assert entries() == 0
+    assert carts._read("SELECT * FROM expiring") == []
+    await carts.close()
