@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.access.keys import read_key_line
 from app.errors import InvalidSetting
 from app.money import known_currency
+from app.settings_errors import told
 
 _TAKEN_PATHS: Final = ("/mcp", "/healthz", "/readyz", "/privacy", "/.well-known")
 ALGORITHMS: Final = (
@@ -19,9 +19,6 @@ ALGORITHMS: Final = (
     *("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"),
 )
 """Signatures by a key pair. A shared secret (HS256) would let whoever reads it here sign tokens."""
-
-_SECRET: Final = frozenset({"secret", "api_keys"})
-"""Settings whose value is never shown: somebody may have put the key itself there."""
 
 
 class Settings(BaseSettings):
@@ -321,11 +318,6 @@ class Settings(BaseSettings):
         return value
 
 
-def variable(name: str) -> str:
-    """The environment variable of a setting: `host` → `SHOP_HOST`."""
-    return f"SHOP_{name.upper()}"
-
-
 @cache
 def current_settings() -> Settings:
     """The settings of this process, read at the first call.
@@ -340,21 +332,4 @@ def read_settings(**given: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise InvalidSetting(" ".join(map(_told, error.errors(include_url=False)))) from None
-
-
-def _told(problem: ErrorDetails) -> str:
-    if not problem["loc"]:  # settings that don't go together
-        return f"{_said(problem['msg'])}."
-    location = str(problem["loc"][0])
-    if location in _SECRET:
-        return f"{variable(location)}: {_said(problem['msg'])}."
-    return f"{_named(location)}={problem['input']!r}: {_said(problem['msg'])}."
-
-
-def _named(location: str) -> str:
-    return location if location.isupper() else variable(location)
-
-
-def _said(message: str) -> str:
-    return message.removeprefix("Value error, ")
+        raise InvalidSetting(" ".join(map(told, error.errors(include_url=False)))) from None

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from pydantic_settings import DotEnvSettingsSource
 
 from app.doctor.finding import Finding, bad, fine, warn
-from app.settings import Settings, variable
+from app.settings import Settings
+from app.settings_errors import variable
 from app.telemetry.telemetry import traces_asked_for
 
 _SAFE_ID_LENGTH: Final = 8

@@ -10,7 +10,8 @@ import yaml
 
 from app.drain import DRAIN_SECONDS
 from app.serve import GRACE_SECONDS
-from app.settings import Settings, read_settings, variable
+from app.settings import Settings, read_settings
+from app.settings_errors import variable
 from tests.e2e.server import ROOT
 
 pytestmark = pytest.mark.deploy
