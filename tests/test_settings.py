@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import InvalidSetting
-from app.settings import Settings, read_settings, variable
+from app.settings import Settings, read_settings
+from app.settings_errors import variable
 
 ROOT = Path(__file__).parents[1]
 
