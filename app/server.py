@@ -38,7 +38,7 @@ _MCP_PATHS: Final = (MCP_PATH, MCP_PATH + "/")
 
 class _Front(Starlette):
     """An application whose way to MCP is short: past the router, and past what answers for mistakes of
-    pages. MCP has both of its own."""
+    pages. A mistake on that way is answered by uvicorn, with 500."""
 
     def __init__(
         self, mcp_app: ASGIApp, routes: Sequence[BaseRoute], middleware: Sequence[Middleware], lifespan: Any
