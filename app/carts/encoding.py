@@ -25,7 +25,7 @@ def decode(body: bytes) -> Cart:
         if body[:1] == b"{":
             return msgspec.convert(_in_order(msgspec.json.decode(body), Cart), Cart)
         return _DECODER.decode(body)
-    except (msgspec.DecodeError, TypeError) as error:
+    except (msgspec.DecodeError, TypeError, LookupError) as error:
         raise ValueError(str(error)) from error
 
 

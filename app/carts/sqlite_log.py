@@ -6,7 +6,6 @@ meanwhile are left for the writer, since a log begins anew only when all of it h
 writes.
 """
 
-import contextlib
 import ctypes
 import logging
 import threading
@@ -25,11 +24,11 @@ _LAGGING: Final = 8
 
 
 class LogCopier:
-    """Copies the log of the carts at `path`. `written` and `finish` are called by the writer's thread."""
+    """Copies the log of the carts at `path`. `waits` and `finish` are for the writer's thread."""
 
     def __init__(self, path: Path, writer: apsw.Connection, pages: int = PAGES) -> None:
         writer.set_wal_hook(self._written)  # instead of SQLite's own, which copies
-        self._path = path
+        self._db = apsw.Connection(str(path))
         self._pages = pages
         self._next = pages
         self._length = 0
@@ -53,6 +52,7 @@ class LogCopier:
         self._closed = True
         self._wanted.set()
         self._thread.join()
+        self._db.close()
 
     def _written(self, _writer: apsw.Connection, _name: str, length: int) -> int:
         if length < self._length:  # a new log
@@ -64,19 +64,15 @@ class LogCopier:
         return apsw.SQLITE_OK
 
     def _copy_all(self) -> None:
-        with contextlib.ExitStack() as opened:
-            db: apsw.Connection | None = None
-            while self._wanted.wait() and not self._closed:
-                self._wanted.clear()
-                if db is None:
-                    db = opened.enter_context(contextlib.closing(apsw.Connection(str(self._path))))
-                    list(db.execute("SELECT 1 FROM facts"))  # before its first read it knows of no log
-                self._rest = all(_copy(db) and _sync(db) for _ in range(_PASSES))
+        while self._wanted.wait() and not self._closed:
+            self._wanted.clear()
+            self._rest = all(_copy(self._db) and _sync(self._db) for _ in range(_PASSES))
 
 
 def _copy(db: apsw.Connection) -> bool:
     """Copy what can be copied without making anybody wait; whether this connection was the one to do so."""
     try:
+        list(db.execute("SELECT 1 FROM facts LIMIT 1"))  # before its first read a connection knows of no log
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     except apsw.BusyError:  # another thread or process is copying
         return False

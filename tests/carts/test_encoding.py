@@ -58,7 +58,20 @@ def test_what_was_kept_as_json_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"not a cart", b"{", b"{}", b'{"version":"x"}', b"[1]", b"\x94\x01", encode(FULL)[:-3]]
+    "body",
+    [
+        b"",
+        b"not a cart",
+        b"{",
+        b"{}",
+        b'{"version":"x"}',
+        b'{"version":[1]}',
+        b'{"version":{}}',
+        b'{"lines":{}}',
+        b"[1]",
+        b"\x94\x01",
+        encode(FULL)[:-3],
+    ],
 )
 def test_anything_else_is_no_cart(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the words are msgspec's
