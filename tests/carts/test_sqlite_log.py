@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import apsw
@@ -43,13 +44,25 @@ async def test_a_log_that_is_written_all_the_time_stays_short(tmp_path: Path, sh
 def test_the_copier_copies_and_leaves_only_the_rest_to_the_writer(tmp_path: Path) -> None:
     writer = connect(tmp_path / "carts.db")
     writer.execute("CREATE TABLE filler (id INTEGER PRIMARY KEY, body BLOB)")
+
+    def write() -> None:
+        writer.execute("INSERT INTO filler VALUES (NULL, randomblob(3000))")
+
+    def log_and_copied() -> tuple[int, int]:
+        return writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+
     with contextlib.closing(LogCopier(tmp_path / "carts.db", writer, 40)) as copier:
+        while log_and_copied()[0] < 40:
+            write()
+        # Were the writer to go on, the thread could begin another round, and `finish` leave the rest to it.
         while not copier.waits:
-            writer.execute("INSERT INTO filler VALUES (NULL, randomblob(3000))")
-        log, copied = writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-        assert copied >= 40
+            time.sleep(0.001)
+        assert log_and_copied()[1] >= 40
+        write()
+        log, copied = log_and_copied()
+        assert log > copied
         copier.finish(writer)
-        log, copied = writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        log, copied = log_and_copied()
         assert log == copied
         assert not copier.waits
     writer.close()
