@@ -1,8 +1,8 @@
-"""From a tool's name to its function, without what FastMCP does in between for servers that need it.
+"""From a call on the wire to a tool's function, without what FastMCP does in between for other servers.
 
-FastMCP asks every provider for the tool on every call, checks it for transforms, visibility and sign-in,
-opens spans that nobody collects and resolves dependencies. Here the tools are known from the start, and all
-that they are given is a `Context` (docs/decisions/0010).
+FastMCP builds its middleware anew for every call, asks every provider for the tool, checks it for transforms,
+visibility and sign-in, opens spans that nobody collects and resolves dependencies. Here the tools are known
+from the start, and all that they are given is a `Context` (docs/decisions/0010).
 """
 
 import functools
@@ -15,13 +15,20 @@ import fastmcp
 import mcp_types
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import ValidationError
-from fastmcp.server.dependencies import get_context
+from fastmcp.server.dependencies import bind_request_context, get_context
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import FunctionTool, Tool, ToolResult
+from mcp.server.context import CallNext as SdkNext
+from mcp.server.context import HandlerResult, ServerRequestContext
+from mcp_types import SERVER_INFO_META_KEY
+from mcp_types.methods import serialize_server_result, validate_client_request
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter
 from pydantic import ValidationError as PydanticValidationError
 
 _PARAM_MARK: Final = "x-mcp-header"
+_METHOD: Final = "tools/call"
+_USUAL: Final = frozenset({"name", "arguments", "_meta"})
 
 
 class CallHook(Middleware):
@@ -43,6 +50,9 @@ class Dispatch(CallHook):
 
     def __init__(self) -> None:
         self._tools: dict[str, TypeAdapter[Any]] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._tools
 
     def learn(self, tools: Sequence[Tool]) -> None:
         """These are the tools that may be called."""
@@ -80,13 +90,76 @@ def _adapter(tool: FunctionTool) -> TypeAdapter[Any]:
     return TypeAdapter(call)  # type: ignore[arg-type]  # a function is as good as a type (pydantic's docs)
 
 
+class ToolCalls:
+    """A middleware of the SDK's server, around all of FastMCP: a call over HTTP of a tool that `dispatch`
+    knows goes straight through `hooks`, outermost first, to `dispatch`.
+
+    What it answers is what FastMCP would answer. Whatever is unusual in a call is left to the SDK and
+    FastMCP, which say what is wrong with it.
+    """
+
+    def __init__(self, server: FastMCP[Any], hooks: Sequence[CallHook], dispatch: Dispatch) -> None:
+        self._server = server
+        self._dispatch = dispatch
+        self._run: CallNext[Any, Any] = functools.partial(dispatch.on_call_tool, call_next=_never)
+        for hook in reversed(hooks):
+            self._run = functools.partial(hook.on_call_tool, call_next=self._run)
+        self._stamp = {SERVER_INFO_META_KEY: server._mcp_server.server_info_stamp}
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: SdkNext) -> HandlerResult:
+        params = ctx.params
+        if (
+            ctx.method != _METHOD
+            or ctx.request is None
+            or params is None
+            or params.get("name") not in self._dispatch
+            or not params.keys() <= _USUAL
+        ):
+            return await call_next(ctx)
+        try:
+            validate_client_request(_METHOD, ctx.protocol_version, params)
+        except (ValueError, KeyError):  # pydantic's is a ValueError
+            return await call_next(ctx)
+        message = mcp_types.CallToolRequestParams(
+            name=params["name"], arguments=params.get("arguments") or {}
+        )
+        with bind_request_context(ctx):
+            async with Context(fastmcp=self._server, session=ctx.session) as context:
+                result = await self._run(
+                    MiddlewareContext(message=message, method=_METHOD, fastmcp_context=context)
+                )
+        wire: dict[str, Any] = {
+            "content": [
+                part.model_dump(by_alias=True, mode="json", exclude_none=True) for part in result.content
+            ],
+            "structuredContent": result.structured_content,
+            "isError": result.is_error,
+        }
+        if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            return {"_meta": self._stamp, "resultType": "complete", **wire}
+        return serialize_server_result(_METHOD, ctx.protocol_version, wire)
+
+
+async def _never(context: object) -> ToolResult:
+    raise AssertionError("what isn't known was left to FastMCP")
+
+
+def call_at_once(server: FastMCP[Any], hooks: Sequence[CallHook], dispatch: Dispatch) -> None:
+    """Have calls over HTTP go through `ToolCalls`.
+
+    The SDK's list of middleware is public, its server behind FastMCP isn't (docs/decisions/0010);
+    tests/test_dispatch.py fails when this isn't effective.
+    """
+    server._mcp_server.middleware.insert(0, ToolCalls(server, hooks, dispatch))
+
+
 def answer_schemas(server: FastMCP, tools: Sequence[Tool]) -> None:
     """Spare every modern call a whole `tools/list`.
 
     The SDK wants the schema of the tool that is called, to check `Mcp-Param-*` headers, and lists all tools
     for it unless its server has `get_tool_input_schema` (python-sdk #3565). FastMCP doesn't set it and has no
-    public way to, so this is the one place that reaches for the SDK's server behind it; tests/test_shop.py
-    fails when it isn't effective. A schema without such headers has nothing to be checked: it isn't walked.
+    public way to, so this reaches for the SDK's server behind it; tests/test_shop.py fails when it isn't
+    effective. A schema without such headers has nothing to be checked: it isn't walked.
     """
     schemas: Mapping[str, dict[str, Any]] = {
         tool.name: tool.parameters for tool in tools if _PARAM_MARK in json.dumps(tool.parameters)

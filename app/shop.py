@@ -21,7 +21,7 @@ from app.catalog.catalog import Catalog, open_catalog
 from app.catalog.importers.feed import Defaults
 from app.catalog.watch import Watch
 from app.checkout.ways import Ways, ways_file
-from app.dispatch import Dispatch, answer_schemas, hush_spans
+from app.dispatch import Dispatch, answer_schemas, call_at_once, hush_spans
 from app.errors import TooManyCalls
 from app.messages import Message
 from app.sessions.middleware import SessionMiddleware
@@ -169,12 +169,14 @@ def shop_of(ctx: Context) -> Shop:
 
 
 _dispatch: Final = Dispatch()
+_hooks: Final = (CallMiddleware(), SessionMiddleware())
 
 mcp: Final[FastMCP[Any]] = FastMCP(
     "agala",
     instructions=INSTRUCTIONS,
     version=__version__,
     lifespan=_lifespan,
-    middleware=[CallMiddleware(), SessionMiddleware(), _dispatch],
+    middleware=[*_hooks, _dispatch],
     mask_error_details=True,
 )
+call_at_once(mcp, _hooks, _dispatch)

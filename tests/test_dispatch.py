@@ -1,14 +1,23 @@
 """Calls reach their tool at once, and what isn't a call of a tool is left to FastMCP."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import fastmcp
 import pytest
 from fastmcp import Client, Context, FastMCP
 from fastmcp.tools import ToolResult
+from fastmcp.utilities.tests import asgi_server
 
 from app.calls import CallMiddleware
-from app.dispatch import Dispatch, hush_spans
+from app.dispatch import Dispatch, ToolCalls, hush_spans
+from app.server import mcp
+from tests.e2e.server import MODERN, request
+
+LEGACY = "2025-06-18"
+ERAS = pytest.mark.parametrize("era", [MODERN, "2025-11-25", LEGACY, "2025-03-26"])
+CONVERSATION = {"openai/session": "v1/at-once"}
 
 
 class _World:
@@ -81,3 +90,74 @@ async def test_fastmcp_s_own_spans_are_hushed(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(fastmcp.settings, "telemetry_mode", "native")
     hush_spans()
     assert fastmcp.settings.telemetry_mode == "propagation_only"
+
+
+async def _answers(calls: list[dict[str, Any]]) -> list[tuple[int, Any]]:
+    async with (
+        asgi_server(mcp, stateless_http=True, json_response=True) as served,
+        served.http_client() as http,
+    ):
+        responses = [await http.post(served.url, **call) for call in calls]
+    return [(response.status_code, response.json()) for response in responses]
+
+
+@ERAS
+async def test_a_call_over_http_goes_past_fastmcp(era: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place in the SDK's server that `call_at_once` reaches for is still the right one."""
+
+    async def missed(*_: Any, **__: Any) -> None:
+        raise AssertionError("FastMCP was asked")
+
+    monkeypatch.setattr(FastMCP, "call_tool", missed)
+    asked = request("view_cart", meta=CONVERSATION, era=era)
+    ((status, answer),) = await _answers([asked])
+    assert status == 200
+    assert not answer["result"]["isError"]
+
+
+@ERAS
+async def test_the_short_way_answers_as_fastmcp_does(era: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(tool: str, arguments: Mapping[str, Any] | None = None, **how: Any) -> dict[str, Any]:
+        return request(tool, arguments, era=era, **({"meta": CONVERSATION} | how))
+
+    def changed(**params: Any) -> dict[str, Any]:
+        """A call of view_cart with these in place of its params; what is None is left out."""
+        call = asked("view_cart")
+        message = json.loads(call["content"])
+        message["params"] = {k: v for k, v in (message["params"] | params).items() if v is not None}
+        return call | {"content": json.dumps(message).encode()}
+
+    found = (await _answers([asked("search_products", {"query": "", "limit": 1})]))[0][1]
+    product_id = found["result"]["structuredContent"]["products"][0]["product_id"]
+    await _answers([asked("set_quantity", {"product_id": product_id, "quantity": 2})] * 2)
+    await _answers([asked("add_to_cart", {"product_id": product_id})])
+    calls = [
+        asked("view_cart"),
+        asked("cart_history"),
+        asked("search_products", {"query": "tea", "facets": True}),
+        asked("add_to_cart", {"product_id": "none:1"}),
+        asked("add_to_cart", {"product_id": product_id, "quantity": "many"}),
+        asked("add_to_cart", {}),
+        asked("remove_from_cart", {"product_id": "none:1"}),
+        asked("view_cart", {"cart_id": "cart_wrong"}),
+        asked("view_cart", meta={}),
+        asked("view_cart", meta={"openai/session": 7}),
+        asked("view_cart", meta=CONVERSATION | {"progressToken": ["no token"]}),
+        asked("unheard_of"),
+        changed(name=None),
+        changed(name=["view_cart"]),
+        changed(name={}),
+        changed(arguments=[1]),
+        changed(arguments="none"),
+        changed(_meta=[]),
+        changed(_meta=None),
+        changed(requestState="forged"),
+        changed(inputResponses={"a": 1}),
+        changed(task={"ttl": 1}),
+        changed(unknown=1),
+    ]
+    at_once = await _answers(calls)
+    without = [layer for layer in mcp._mcp_server.middleware if not isinstance(layer, ToolCalls)]
+    monkeypatch.setattr(mcp._mcp_server, "middleware", without)
+    assert at_once == await _answers(calls)
+    assert at_once[0][1]["result"]["isError"] is False

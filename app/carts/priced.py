@@ -158,7 +158,8 @@ def price(cart: Cart | None, cart_id: CartId, catalog: Catalog, locale: str | No
     if cart is None:
         return no_cart().model_copy(update={"cart_id": cart_id})
     products = catalog.get_many(line.product_id for line in cart.lines)
-    locales = {store: locale or catalog.locale_of(store) for store in map(_store, cart.lines)}
+    stores = {_store(line) for line in cart.lines}
+    locales = {store: locale or catalog.locale_of(store) for store in stores}
     lines = [_line(line, products.get(line.product_id), locales[_store(line)]) for line in cart.lines]
     subtotals: dict[tuple[str, str], Money] = {}
     totals: dict[str, Money] = {}

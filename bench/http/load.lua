@@ -2,7 +2,7 @@
 --
 -- Arguments: the file (requests apart by a zero byte, the conversation's number in place of ##########), the
 -- first conversation's number, how many conversations take turns, how many calls each makes before new ones
--- come, and what every answer has in it.
+-- come, what every answer has in it, and "unread" if answers aren't looked at.
 
 local requests, first, side_by_side, calls, expected = {}, 0, 1, 1, ""
 local threads = {}
@@ -20,6 +20,7 @@ function init(args)
   end
   file:close()
   first, side_by_side, calls, expected = tonumber(args[2]), tonumber(args[3]), tonumber(args[4]), args[5]
+  if args[6] == "unread" then response = nil end
 end
 
 function request()

@@ -40,13 +40,15 @@ def load(
     core: str | None = "1",
     nice: int = 0,
     session_id: str | None = None,
+    unread: bool = False,
 ) -> Run:
     """Load `server` for so long. A wrong answer ends the bench: its figures would be of something else.
 
-    A moment in which the machine answered hardly anything is tried again.
+    `unread`: wrk doesn't look at the answers, which takes a third of its time; the carts are looked at
+    afterwards. A moment in which the machine answered hardly anything is tried again.
     """
     for _ in range(_TRIES):
-        run = _load(server, call, connections, seconds, core, nice, session_id)
+        run = _load(server, call, connections, seconds, core, nice, session_id, unread)
         if run is not None:
             return run
     sys.exit(f"{server.name}: {call.label}: the machine is too busy, hardly anything is answered")
@@ -60,6 +62,7 @@ def _load(
     core: str | None,
     nice: int,
     session_id: str | None,
+    unread: bool,
 ) -> Run | None:
     first = next(_runs) * _MILLION if call.calls < _MILLION else 0
     with tempfile.NamedTemporaryFile() as file:
@@ -74,6 +77,7 @@ def _load(
                 *("--duration", f"{max(1, round(seconds))}s", "--timeout", "30s", "--script", str(_SCRIPT)),
                 *(server.url, "--", file.name, str(first), str(call.side_by_side), str(call.calls)),
                 call.expected,
+                *(["unread"] if unread else []),
             ],
             capture_output=True,
             text=True,
@@ -83,6 +87,8 @@ def _load(
     result = _result(done, f"{server.name}: {call.label}")
     if result["calls"] < connections:
         return None
+    if unread:
+        _see_carts(server, call, first, int(result["calls"]) - connections)
     return Run(
         calls=int(result["calls"]),
         cpu_ms=1000 * cpu / result["calls"],
@@ -90,6 +96,19 @@ def _load(
         p50_ms=result["p50_ms"],
         p99_ms=result["p99_ms"],
     )
+
+
+def _see_carts(server: Server, call: Call, first: int, calls: int) -> None:
+    """Every cart that got all its adds among the first `calls` must hold exactly as many pieces."""
+    full = calls // (call.side_by_side * call.calls) * call.side_by_side
+    if full <= call.side_by_side:
+        sys.exit(f"{server.name}: {call.label}: too few calls to tell by the carts whether they were right")
+    with httpx.Client(timeout=30) as http:
+        # wrk makes a request to look at, and doesn't send it: a cart of the first lap lacks it.
+        for number in range(first + call.side_by_side, first + full):
+            shown = _ask(http, server, "view_cart", {}, call.era, f"{number:010d}", None)["structuredContent"]
+            if shown["total_quantity"] != call.calls:
+                sys.exit(f"{server.name}: {call.label}: not every add is in its cart: {shown}")
 
 
 def prepare(server: Server, era: str) -> str | None:

@@ -23,7 +23,8 @@ Workers = dict[tuple[str, int], list[Run]]
 
 
 def measure(folder: Path, rounds: int, seconds: int) -> Workers:
-    """Interleaved rounds; wrk shares the two cores with the servers, at the lowest priority."""
+    """Interleaved rounds; wrk shares the two cores with the servers, at the lowest priority, and does as
+    little as it can."""
     runs: Workers = defaultdict(list)
     call = add_to_cart(MODERN)
     with contextlib.ExitStack() as stack:
@@ -37,7 +38,7 @@ def measure(folder: Path, rounds: int, seconds: int) -> Workers:
         }
         for number in range(rounds + 1):
             for case, server in servers.items():
-                run = load(server, call, CONNECTIONS, seconds, core=None, nice=19)
+                run = load(server, call, CONNECTIONS, seconds, core=None, nice=19, unread=True)
                 if number:  # the first is to warm up
                     runs[case].append(run)
     return runs
