@@ -25,6 +25,10 @@ from mcp_types.methods import serialize_server_result, validate_client_request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter
 from pydantic import ValidationError as PydanticValidationError
+from pydantic_core import to_json
+
+SCOPE_KEY: Final = "agala"
+"""Where the ASGI outside and what it runs leave things for each other in a request's scope."""
 
 _PARAM_MARK: Final = "x-mcp-header"
 _METHOD: Final = "tools/call"
@@ -94,8 +98,9 @@ class ToolCalls:
     """A middleware of the SDK's server, around all of FastMCP: a call over HTTP of a tool that `dispatch`
     knows goes straight through `hooks`, outermost first, to `dispatch`.
 
-    What it answers is what FastMCP would answer. Whatever is unusual in a call is left to the SDK and
-    FastMCP, which say what is wrong with it.
+    What it answers is what FastMCP would answer. It leaves it for the edge of the application, as JSON: the
+    SDK would check and copy it three times on the way, and write it with every Hebrew letter escaped.
+    Whatever is unusual in a call is left to the SDK and FastMCP, which say what is wrong with it.
     """
 
     def __init__(self, server: FastMCP[Any], hooks: Sequence[CallHook], dispatch: Dispatch) -> None:
@@ -136,8 +141,22 @@ class ToolCalls:
             "isError": result.is_error,
         }
         if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            return {"_meta": self._stamp, "resultType": "complete", **wire}
-        return serialize_server_result(_METHOD, ctx.protocol_version, wire)
+            wire = {"_meta": self._stamp, "resultType": "complete", **wire}
+        else:
+            wire = serialize_server_result(_METHOD, ctx.protocol_version, wire)
+        return _left_at_the_edge(ctx, wire)
+
+
+def _left_at_the_edge(ctx: ServerRequestContext[Any, Any], wire: dict[str, Any]) -> dict[str, Any]:
+    """What is left to answer: nothing, where the edge of the application has it."""
+    shared = ctx.request.scope.get(SCOPE_KEY) if ctx.request is not None else None
+    if shared is None:  # `fastmcp run -t http` serves without it
+        return wire
+    try:
+        shared["answer"] = to_json({"jsonrpc": "2.0", "id": ctx.request_id, "result": wire})
+    except ValueError:  # half of a surrogate pair: only JSON's escapes can say that
+        return wire
+    return {}
 
 
 async def _never(context: object) -> ToolResult:

@@ -12,9 +12,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.gate import too_many
+from app.dispatch import SCOPE_KEY
 from app.errors import TooManyCalls
 from app.sessions.hosts import SESSION_HEADER
-from app.sessions.middleware import SCOPE_KEY
 
 log = logging.getLogger("agala.http")
 
@@ -104,6 +104,8 @@ class Edge:
                         "a request was turned away for its Host or Origin header: if it was yours, name the "
                         "host in SHOP_ALLOWED_HOSTS, or the web page's origin in SHOP_ALLOWED_ORIGINS"
                     )
+            if message["type"] == "http.response.body" and isinstance(ready := shared.get("answer"), bytes):
+                message = {**message, "body": ready}
             await readable.send(message)
 
         await self._calls({**scope, "headers": headers, SCOPE_KEY: shared}, replay, answer)

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import fastmcp
+import httpx
 import pytest
 from fastmcp import Client, Context, FastMCP
 from fastmcp.tools import ToolResult
-from fastmcp.utilities.tests import asgi_server
 
 from app.calls import CallMiddleware
 from app.dispatch import Dispatch, ToolCalls, hush_spans
-from app.server import mcp
+from app.server import create_app, mcp
+from app.settings import current_settings
 from tests.e2e.server import MODERN, request
 
 LEGACY = "2025-06-18"
@@ -93,11 +94,14 @@ async def test_fastmcp_s_own_spans_are_hushed(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def _answers(calls: list[dict[str, Any]]) -> list[tuple[int, Any]]:
+    """Of the whole application, as it is served."""
+    app = create_app(current_settings())
+    transport = httpx.ASGITransport(app)
     async with (
-        asgi_server(mcp, stateless_http=True, json_response=True) as served,
-        served.http_client() as http,
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http,
     ):
-        responses = [await http.post(served.url, **call) for call in calls]
+        responses = [await http.post("/mcp", **call) for call in calls]
     return [(response.status_code, response.json()) for response in responses]
 
 
@@ -136,6 +140,8 @@ async def test_the_short_way_answers_as_fastmcp_does(era: str, monkeypatch: pyte
         asked("cart_history"),
         asked("search_products", {"query": "tea", "facets": True}),
         asked("add_to_cart", {"product_id": "none:1"}),
+        asked("add_to_cart", {"product_id": "half a pair \ud800"}),
+        asked("add_to_cart", {"product_id": '\x01 \\u05d0 "א" 🫒 \u2028'}),
         asked("add_to_cart", {"product_id": product_id, "quantity": "many"}),
         asked("add_to_cart", {}),
         asked("remove_from_cart", {"product_id": "none:1"}),

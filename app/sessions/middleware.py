@@ -18,7 +18,7 @@ from starlette.requests import Request
 from app.access.caller import caller_of, principal_of
 from app.access.limits import Kind, Limiter
 from app.access.sign_in import security_schemes
-from app.dispatch import CallHook
+from app.dispatch import SCOPE_KEY, CallHook
 from app.errors import MetaTooLarge, ShopError, SignInMissing, TooManyCalls
 from app.language import asked_of
 from app.messages import Message
@@ -27,9 +27,6 @@ from app.sessions.resolver import Evidence
 from app.sessions.session import Recognition, Session
 
 log = logging.getLogger("agala.sessions")
-
-SCOPE_KEY: Final = "agala"
-"""Where the ASGI outside and this middleware leave things for each other in a request's scope."""
 
 _MAX_META_LENGTH: Final = 16_384
 _MAX_META_DEPTH: Final = 16
