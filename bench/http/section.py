@@ -68,7 +68,8 @@ are in `bench/http/servers`."""
 
 _WORKERS = f"""\
 add_to_cart, modern, {workers.CONNECTIONS} connections; the server's processes, Redis and wrk share both
-cores, wrk niced to 19. One worker leaves a core to wrk; two have to share theirs with it, and with Redis.
+cores, wrk niced to 19. One worker leaves a core to wrk; two have to share theirs with it, and with Redis. So
+wrk doesn't read the answers here; afterwards every cart must hold exactly what was put into it.
 Calls per second of CPU is what the server itself can do."""
 
 _MEMORY = "Resident memory of the server before and after; 2,000 rounds went before."
