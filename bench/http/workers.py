@@ -16,7 +16,7 @@ from bench.http.load import Run, load
 from bench.http.running import OURS, free_port, running
 
 CORES: Final = "0,1"
-CONNECTIONS: Final = 32
+CONNECTIONS: Final = 64
 
 Workers = dict[tuple[str, int], list[Run]]
 """Runs by the kind of store and the number of workers."""
