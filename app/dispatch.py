@@ -116,6 +116,7 @@ class ToolCalls:
         if (
             ctx.method != _METHOD
             or ctx.request is None
+            or ctx.request_id is None
             or params is None
             or params.get("name") not in self._dispatch
             or not params.keys() <= _USUAL
@@ -133,18 +134,19 @@ class ToolCalls:
                 result = await self._run(
                     MiddlewareContext(message=message, method=_METHOD, fastmcp_context=context)
                 )
-        wire: dict[str, Any] = {
-            "content": [
-                part.model_dump(by_alias=True, mode="json", exclude_none=True) for part in result.content
-            ],
-            "structuredContent": result.structured_content,
-            "isError": result.is_error,
-        }
-        if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            wire = {"_meta": self._stamp, "resultType": "complete", **wire}
-        else:
-            wire = serialize_server_result(_METHOD, ctx.protocol_version, wire)
-        return _left_at_the_edge(ctx, wire)
+        return _left_at_the_edge(ctx, self._on_the_wire(result, ctx.protocol_version))
+
+    def _on_the_wire(self, result: ToolResult, version: str) -> dict[str, Any]:
+        modern = version in MODERN_PROTOCOL_VERSIONS
+        parts = [part.model_dump(by_alias=True, mode="json", exclude_none=True) for part in result.content]
+        wire: dict[str, Any] = {"content": parts, "isError": result.is_error}
+        if result.structured_content is not None:
+            wire["structuredContent"] = result.structured_content
+        if modern or result.meta:
+            wire["_meta"] = (self._stamp if modern else {}) | (result.meta or {})
+        return (
+            {"resultType": "complete", **wire} if modern else serialize_server_result(_METHOD, version, wire)
+        )
 
 
 def _left_at_the_edge(ctx: ServerRequestContext[Any, Any], wire: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Everything put together: the MCP server with its tools, and the web application around it.
 
 `uvicorn app.server:app` serves it; `fastmcp run app/server.py` takes `mcp` from here. A request to /mcp
-goes through `Edge` and FastMCP's Host check to SessionMiddleware (app/sessions), a tool (app/tools) and
-CartStore (app/carts). `mcp` is made in app/shop.py: FastMCP's commands load this file as a second module,
-and a server made here would exist twice.
+goes through `Edge`, FastMCP's Host check and the SDK to `ToolCalls` (app/dispatch.py), which runs
+SessionMiddleware (app/sessions) and a tool (app/tools) on CartStore (app/carts). `mcp` is made in
+app/shop.py: FastMCP's commands load this file as a second module, and a server made here would exist twice.
 """
 
 import contextlib

@@ -102,7 +102,7 @@ async def _answers(calls: list[dict[str, Any]]) -> list[tuple[int, Any]]:
         httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http,
     ):
         responses = [await http.post("/mcp", **call) for call in calls]
-    return [(response.status_code, response.json()) for response in responses]
+    return [(response.status_code, response.json() if response.content else None) for response in responses]
 
 
 @ERAS
@@ -123,6 +123,9 @@ async def test_a_call_over_http_goes_past_fastmcp(era: str, monkeypatch: pytest.
 async def test_the_short_way_answers_as_fastmcp_does(era: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def asked(tool: str, arguments: Mapping[str, Any] | None = None, **how: Any) -> dict[str, Any]:
         return request(tool, arguments, era=era, **({"meta": CONVERSATION} | how))
+
+    def numbered(number: Any, call: dict[str, Any]) -> dict[str, Any]:
+        return call | {"content": json.dumps(json.loads(call["content"]) | {"id": number}).encode()}
 
     def changed(**params: Any) -> dict[str, Any]:
         """A call of view_cart with these in place of its params; what is None is left out."""
@@ -150,6 +153,10 @@ async def test_the_short_way_answers_as_fastmcp_does(era: str, monkeypatch: pyte
         asked("view_cart", meta={"openai/session": 7}),
         asked("view_cart", meta=CONVERSATION | {"progressToken": ["no token"]}),
         asked("unheard_of"),
+        *(numbered(number, asked("view_cart")) for number in (0, "7", "שבע", 2**60, 1.5)),
+        # To a client of the handshake era that's a notification, and none of those does anything.
+        numbered(None, asked("add_to_cart", {"product_id": product_id})),
+        asked("view_cart"),
         changed(name=None),
         changed(name=["view_cart"]),
         changed(name={}),
@@ -166,4 +173,5 @@ async def test_the_short_way_answers_as_fastmcp_does(era: str, monkeypatch: pyte
     without = [layer for layer in mcp._mcp_server.middleware if not isinstance(layer, ToolCalls)]
     monkeypatch.setattr(mcp._mcp_server, "middleware", without)
     assert at_once == await _answers(calls)
+    assert at_once[0] == at_once[calls.index(calls[0], 1)]
     assert at_once[0][1]["result"]["isError"] is False
