@@ -42,7 +42,7 @@ class CallMiddleware(CallHook):
                 # The name is whatever the caller wrote: not for the log.
                 call.tool, call.outcome = "?", "UnknownTool"
                 raise
-            except Exception:  # a bug: its traceback is for the log, and nothing of it for the caller
+            except Exception:  # a bug: the SDK would answer a protocol error, which no model can act on
                 log.exception("%s failed", call.tool)
                 return _refusal(ServerFault(), ctx)
         return result

@@ -265,7 +265,7 @@ def _run(batch: list[_Waiting], cart: Cart | None) -> tuple[Cart | None, list[Ca
     for waiting in batch:
         try:
             cart = waiting.rule(cart)
-        except Exception as error:  # whatever a rule raises is for its caller
+        except Exception as error:  # this caller's alone: the others of the batch get their changes
             outcomes.append(error)
         else:
             outcomes.append(cart)

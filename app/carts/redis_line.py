@@ -97,7 +97,7 @@ class Line:
                 batch = self._batch()
                 try:
                     await self._send(batch)
-                except Exception as error:  # whatever it was, all of them wait for it
+                except Exception as error:  # untold, all callers of the batch would wait for ever
                     _fail(batch, error)
         finally:
             self._sending = False

@@ -267,7 +267,7 @@ class SqliteCarts:
                     carts[key] = _read(key, found[key][1]) if key in found else None
                 cart = carts[key]
                 after = work.rule(cart)
-            except Exception as error:  # whatever a rule raises is for its caller
+            except Exception as error:  # this caller's alone: the others of the batch get their changes
                 results.append(error)
                 continue
             if after is not cart:

@@ -29,7 +29,7 @@ class Watch:
             changed = await asyncio.to_thread(self._catalog.reload)
         except OperatorError as error:
             self._warn(str(error))
-        except Exception as error:  # a bug must not end the watch; its traceback is logged
+        except Exception as error:  # a bug would end the watch, and no later change be taken up
             self._warn(f"{type(error).__name__}: {error}", bug=True)
         else:
             self._said = ""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import apsw
+from redis.exceptions import RedisError
 
 from app.carts.open import open_carts, sqlite_file
 from app.carts.redis_nodes import Nodes
@@ -155,7 +156,7 @@ def _replicas(info: Mapping[str, Any], wait: int, where: str) -> Finding:
 async def _sync(nodes: Nodes) -> Finding:
     try:
         answers = await nodes.everyone("CONFIG", "GET", "appendfsync")
-    except Exception as error:  # many a hosted Redis forbids the question, in words of its own
+    except RedisError as error:  # many a hosted Redis forbids the question
         return warn(
             "redis-fsync",
             f"it isn't known how often Redis syncs its file ({type(error).__name__})",

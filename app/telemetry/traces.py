@@ -113,7 +113,7 @@ class Traces:
         ) as span:
             try:
                 yield span
-            except Exception as error:  # whatever it is, the span names its kind, and it goes on
+            except Exception as error:  # raised again below: what failed is the caller's to handle
                 span.set_attribute("error.type", type(error).__name__)
                 span.set_status(StatusCode.ERROR)
                 raise

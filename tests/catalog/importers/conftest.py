@@ -1,7 +1,6 @@
 """What the importers' tests share: a file written, opened, read to its end."""
 
 import gzip
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,6 @@ from app.catalog.importers.formats import open_feed
 from app.catalog.product import Product
 from app.catalog.report import ImportReport, Issue
 
-SHARED_DATA = Path(os.environ.get("SHOP_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -71,11 +69,3 @@ def read_feed(tmp_path: Path) -> ReadFeed:
         return read(path, format, defaults)
 
     return write_and_read
-
-
-@pytest.fixture
-def shared_data() -> Path:
-    """Feeds of real shops, not part of the project; the test is skipped where they aren't at hand."""
-    if not SHARED_DATA.is_dir():
-        pytest.skip("the shared test data isn't at hand (SHOP_TEST_DATA names its folder)")
-    return SHARED_DATA
