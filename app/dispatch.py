@@ -27,8 +27,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import to_json
 
-SCOPE_KEY: Final = "agala"
-"""Where the ASGI outside and what it runs leave things for each other in a request's scope."""
+from app.exchange import exchange_of
 
 _PARAM_MARK: Final = "x-mcp-header"
 _METHOD: Final = "tools/call"
@@ -151,11 +150,11 @@ class ToolCalls:
 
 def _left_at_the_edge(ctx: ServerRequestContext[Any, Any], wire: dict[str, Any]) -> dict[str, Any]:
     """What is left to answer: nothing, where the edge of the application has it."""
-    shared = ctx.request.scope.get(SCOPE_KEY) if ctx.request is not None else None
-    if shared is None:  # `fastmcp run -t http` serves without it
+    exchange = exchange_of(ctx.request)
+    if exchange is None:
         return wire
     try:
-        shared["answer"] = to_json({"jsonrpc": "2.0", "id": ctx.request_id, "result": wire})
+        exchange.answer = to_json({"jsonrpc": "2.0", "id": ctx.request_id, "result": wire})
     except ValueError:  # half of a surrogate pair: only JSON's escapes can say that
         return wire
     return {}

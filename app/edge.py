@@ -12,8 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.gate import too_many
-from app.dispatch import SCOPE_KEY
-from app.errors import TooManyCalls
+from app.exchange import EXCHANGE, Exchange
 from app.sessions.hosts import SESSION_HEADER
 
 log = logging.getLogger("agala.http")
@@ -83,7 +82,7 @@ class Edge:
             return
         # Blanks around a field's value aren't part of it (RFC 9110 5.5); httptools leaves those behind it.
         headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        shared: dict[str, object] = {"body": body, "brackets": brackets}
+        exchange = Exchange(body, brackets)
         readable = _Readable(send)
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -91,24 +90,24 @@ class Edge:
             return unread.pop() if unread else await receive()
 
         async def answer(message: Message) -> None:
-            if isinstance(refused := shared.get("refused"), TooManyCalls):
+            if (refused := exchange.refused) is not None:
                 if message["type"] == "http.response.start":
                     wait = refused.retry_after_seconds
                     await too_many(str(refused), wait, _id_of(body))(scope, receive, send)
                 return
             if message["type"] == "http.response.start":
-                if isinstance(session_id := shared.get("session_id"), str):
-                    MutableHeaders(scope=message)[SESSION_HEADER] = session_id
+                if exchange.session_id is not None:
+                    MutableHeaders(scope=message)[SESSION_HEADER] = exchange.session_id
                 if message["status"] in {_MISDIRECTED, _FORBIDDEN}:
                     log.warning(
                         "a request was turned away for its Host or Origin header: if it was yours, name the "
                         "host in SHOP_ALLOWED_HOSTS, or the web page's origin in SHOP_ALLOWED_ORIGINS"
                     )
-            if message["type"] == "http.response.body" and isinstance(ready := shared.get("answer"), bytes):
-                message = {**message, "body": ready}
+            elif exchange.answer is not None:
+                message = {**message, "body": exchange.answer}
             await readable.send(message)
 
-        await self._calls({**scope, "headers": headers, SCOPE_KEY: shared}, replay, answer)
+        await self._calls({**scope, "headers": headers, EXCHANGE: exchange}, replay, answer)
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The whole body; None if it is too long, which is noticed as early as it can be."""

@@ -14,10 +14,9 @@ from app.calls import CallMiddleware
 from app.dispatch import Dispatch, ToolCalls, hush_spans
 from app.server import create_app, mcp
 from app.settings import current_settings
-from tests.e2e.server import MODERN, request
+from tests.e2e.server import ERAS, request
 
-LEGACY = "2025-06-18"
-ERAS = pytest.mark.parametrize("era", [MODERN, "2025-11-25", LEGACY, "2025-03-26"])
+VERSIONS = pytest.mark.parametrize("era", [*ERAS, "2025-06-18", "2025-03-26"])
 CONVERSATION = {"openai/session": "v1/at-once"}
 
 
@@ -105,7 +104,7 @@ async def _answers(calls: list[dict[str, Any]]) -> list[tuple[int, Any]]:
     return [(response.status_code, response.json() if response.content else None) for response in responses]
 
 
-@ERAS
+@VERSIONS
 async def test_a_call_over_http_goes_past_fastmcp(era: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The place in the SDK's server that `call_at_once` reaches for is still the right one."""
 
@@ -119,7 +118,7 @@ async def test_a_call_over_http_goes_past_fastmcp(era: str, monkeypatch: pytest.
     assert not answer["result"]["isError"]
 
 
-@ERAS
+@VERSIONS
 async def test_the_short_way_answers_as_fastmcp_does(era: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def asked(tool: str, arguments: Mapping[str, Any] | None = None, **how: Any) -> dict[str, Any]:
         return request(tool, arguments, era=era, **({"meta": CONVERSATION} | how))

@@ -18,8 +18,9 @@ from starlette.requests import Request
 from app.access.caller import caller_of, principal_of
 from app.access.limits import Kind, Limiter
 from app.access.sign_in import security_schemes
-from app.dispatch import SCOPE_KEY, CallHook
+from app.dispatch import CallHook
 from app.errors import MetaTooLarge, ShopError, SignInMissing, TooManyCalls
+from app.exchange import Exchange, exchange_of
 from app.language import asked_of
 from app.messages import Message
 from app.sessions.hosts import HEADERS
@@ -50,9 +51,9 @@ class SessionMiddleware(CallHook):
     ) -> mcp_types.InitializeResult | None:
         """Give a client of the handshake era a random `Mcp-Session-Id`; nothing is kept for it."""
         result = await call_next(context)
-        request = _request()
-        if request is not None and SCOPE_KEY in request.scope:
-            request.scope[SCOPE_KEY]["session_id"] = secrets.token_urlsafe(24)
+        exchange = exchange_of(_request())
+        if exchange is not None:
+            exchange.session_id = secrets.token_urlsafe(24)
         return result
 
     async def on_list_tools(
@@ -81,7 +82,7 @@ class SessionMiddleware(CallHook):
         ctx = context.fastmcp_context
         assert ctx is not None  # noqa: S101 - FastMCP gives a call its context
         shop = ctx.lifespan_context["shop"]
-        if shop.settings.auth != "off" and (request := _request()) and SCOPE_KEY not in request.scope:
+        if shop.settings.auth != "off" and (request := _request()) and exchange_of(request) is None:
             raise SignInMissing  # `fastmcp run -t http` serves without what verifies callers
         session: Session | ShopError
         _resolved.set(None)
@@ -95,9 +96,9 @@ class SessionMiddleware(CallHook):
         try:
             return await call_next(context)
         except TooManyCalls as error:
-            request = _request()
-            if request is not None and SCOPE_KEY in request.scope:
-                request.scope[SCOPE_KEY]["refused"] = error
+            exchange = exchange_of(_request())
+            if exchange is not None:
+                exchange.refused = error
             raise
 
 
@@ -134,14 +135,14 @@ def _evidence(ctx: Context, call: mcp_types.CallToolRequestParams) -> Evidence:
     arguments = call.arguments or {}
     request = _request()
     meta = ctx.request_context.meta if ctx.request_context else None
-    shared = request.scope.get(SCOPE_KEY, {}) if request is not None else {}
+    exchange = exchange_of(request)
     # What is in a short body with few brackets is neither long nor deep: most calls need no look.
-    if len(shared.get("body", b"")) > _MAX_META_LENGTH or shared.get("brackets", 999) > _MAX_META_DEPTH:
+    if exchange is None or len(exchange.body) > _MAX_META_LENGTH or exchange.brackets > _MAX_META_DEPTH:
         _bounded(meta)
     return Evidence(
         principal=_principal(),
         meta=meta if isinstance(meta, Mapping) else {},
-        outer_meta=lambda: _outer_meta(request, meta),
+        outer_meta=lambda: _outer_meta(exchange, meta),
         headers=_headers(request),
         cart_id=arguments.get("cart_id"),
         ticket=arguments.get("ticket"),
@@ -191,9 +192,9 @@ def _principal() -> str | None:
     return None if token is None else principal_of(token)
 
 
-def _outer_meta(request: Request | None, inner: object) -> Mapping[str, Any]:
+def _outer_meta(exchange: Exchange | None, inner: object) -> Mapping[str, Any]:
     """The `_meta` that some clients put beside `params` instead of inside."""
-    body = request.scope.get(SCOPE_KEY, {}).get("body", b"") if request is not None else b""
+    body = exchange.body if exchange is not None else b""
     # Reading a body twice is dear; one that has no second `_meta` needs no reading.
     if body.count(b'"_meta"') <= (inner is not None):
         return {}
